@@ -1,0 +1,65 @@
+"""The resources as values: what a manifest says and what the operator answers."""
+
+from crontask_core.model.action import (
+    Auth,
+    EnvVar,
+    Header,
+    HttpAction,
+    HttpTimeouts,
+    PodAction,
+    SecretKeyRef,
+    Success,
+    Tls,
+)
+from crontask_core.model.execution import (
+    FINAL_PHASES,
+    Attempt,
+    ExecutionSpec,
+    ExecutionStatus,
+    Phase,
+    TaskRef,
+    Timings,
+    Trigger,
+)
+from crontask_core.model.policy import Backoff, ConcurrencyPolicy, History, Missed, Retry
+from crontask_core.model.task import (
+    ActiveExecution,
+    Condition,
+    Counts,
+    Grammar,
+    LastExecution,
+    TaskSpec,
+    TaskStatus,
+)
+
+__all__ = [
+    "FINAL_PHASES",
+    "ActiveExecution",
+    "Attempt",
+    "Auth",
+    "Backoff",
+    "ConcurrencyPolicy",
+    "Condition",
+    "Counts",
+    "EnvVar",
+    "ExecutionSpec",
+    "ExecutionStatus",
+    "Grammar",
+    "Header",
+    "History",
+    "HttpAction",
+    "HttpTimeouts",
+    "LastExecution",
+    "Missed",
+    "Phase",
+    "PodAction",
+    "Retry",
+    "SecretKeyRef",
+    "Success",
+    "TaskRef",
+    "TaskSpec",
+    "TaskStatus",
+    "Timings",
+    "Tls",
+    "Trigger",
+]

@@ -1,0 +1,237 @@
+"""What a task does when it is due: a pod, or an HTTP call.
+
+Text fields may hold `$(CRONTASK_…)` references (`crontask_core.substitution`);
+`$$(` stands for a literal `$(`, as in Kubernetes' own pod fields.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from crontask_core.model.base import FREE_FORM, Model, keyed_list, rules
+
+MAX_TEXT = 262_144
+DEFAULT_RESPONSE_BYTES = 1_048_576
+HttpMethod = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+SecretName = Annotated[
+    str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+]
+SecretKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+FreeForm = Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)]
+
+
+class EnvVar(Model):
+    """One environment variable of the short form, as in a container's env."""
+
+    name: str = Field(min_length=1, max_length=253)
+    """The name of the variable."""
+
+    value: str | None = Field(default=None, max_length=MAX_TEXT)
+    """The literal value; it may refer to earlier variables as $(NAME)."""
+
+    value_from: FreeForm | None = None
+    """A source in place of a value, as in a container's env: secretKeyRef, configMapKeyRef, fieldRef, resourceFieldRef."""
+
+
+class PodAction(Model):
+    """A pod for each attempt: a full template, or the short form for one container."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "has(self.template) != has(self.image)",
+                "set exactly one of template (a full pod template) and image (the short form)",
+            ),
+            (
+                "!has(self.template) || !(has(self.command) || has(self.args) || has(self.env) || has(self.resources))",
+                "command, args, env and resources belong to the short form; with template, set them in its containers",
+            ),
+            (
+                "!has(self.template) || (has(self.template.spec) && has(self.template.spec.containers))",
+                "template must hold spec.containers; add at least one container",
+            ),
+        )
+    )
+
+    template: FreeForm | None = None
+    """A PodTemplateSpec (metadata and spec), used as it is; restartPolicy is set to Never where it is absent."""
+
+    image: str | None = Field(default=None, min_length=1, max_length=1024)
+    """Short form: the image of the only container."""
+
+    command: list[str] | None = Field(default=None, max_length=1000)
+    """Short form: the command in place of the image's entry point."""
+
+    args: list[str] | None = Field(default=None, max_length=1000)
+    """Short form: the arguments of the command."""
+
+    env: list[EnvVar] | None = Field(default=None, max_length=2000, json_schema_extra=keyed_list("name"))
+    """Short form: environment variables, besides the CRONTASK_* ones that every container gets."""
+
+    resources: FreeForm | None = None
+    """Short form: requests and limits of the container."""
+
+    pending_timeout_seconds: int = Field(default=300, ge=1, le=86_400)
+    """How long the pod may wait for a node and for its images before the attempt fails (Unschedulable, ImagePull)."""
+
+
+class SecretKeyRef(Model):
+    """One key of a Secret in the task's namespace."""
+
+    name: SecretName
+    """The name of the Secret."""
+
+    key: SecretKey
+    """The key within the Secret."""
+
+
+class HeaderSource(Model):
+    """Where a header's value comes from."""
+
+    secret_key_ref: SecretKeyRef
+    """The key of a Secret that holds the value."""
+
+
+class Header(Model):
+    """One request header."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("has(self.value) != has(self.valueFrom)", "set exactly one of value and valueFrom"),
+            (
+                "!has(self.value) || !(self.name.lowerAscii() in ['authorization', 'proxy-authorization', 'cookie'])",
+                "a credential must not stand in a spec; use auth, or valueFrom with a Secret",
+            ),
+            (
+                "!(self.name.lowerAscii() in ['content-length', 'transfer-encoding', 'connection', 'upgrade'])",
+                "this header belongs to the connection and is set by the client; remove it",
+            ),
+        )
+    )
+
+    name: str = Field(min_length=1, max_length=256, pattern=r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$")
+    """The name of the header (a token of RFC 9110)."""
+
+    value: str | None = Field(default=None, max_length=8192, pattern=r"^[^\x00\r\n]*$")
+    """The value, in one line; credentials belong in a Secret (valueFrom)."""
+
+    value_from: HeaderSource | None = None
+    """A source in place of a value, for credentials."""
+
+
+class BasicAuth(Model):
+    """User name and password from a Secret (as in type kubernetes.io/basic-auth)."""
+
+    secret_name: SecretName
+    """The name of the Secret."""
+
+    username_key: SecretKey = "username"
+    """The key that holds the user name."""
+
+    password_key: SecretKey = "password"
+    """The key that holds the password."""
+
+
+class BearerAuth(Model):
+    """A bearer token from a Secret."""
+
+    secret_name: SecretName
+    """The name of the Secret."""
+
+    key: SecretKey = "token"
+    """The key that holds the token."""
+
+
+class Auth(Model):
+    """Credentials of the call, by reference to Secrets in the task's namespace."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(("has(self.basic) != has(self.bearer)", "set exactly one of basic and bearer"))
+    )
+
+    basic: BasicAuth | None = None
+    """HTTP Basic (RFC 7617)."""
+
+    bearer: BearerAuth | None = None
+    """Bearer token (RFC 6750)."""
+
+
+class Success(Model):
+    """When an answer counts as success."""
+
+    codes: list[Annotated[str, StringConstraints(max_length=7, pattern=r"^[1-5][0-9]{2}(-[1-5][0-9]{2})?$")]] = Field(
+        default=["200-299"], min_length=1, max_length=50
+    )
+    """Status codes and ranges of them, such as "200" or "200-299"."""
+
+    body_regex: str | None = Field(default=None, min_length=1, max_length=1000)
+    """A regular expression (RE2 syntax) that must match somewhere in the part of the body that was read."""
+
+
+class Tls(Model):
+    """How the server's certificate is verified."""
+
+    ca_secret: SecretKeyRef | None = None
+    """A Secret's key with certificates in PEM to trust in place of the system's."""
+
+    server_name: str | None = Field(default=None, min_length=1, max_length=253)
+    """The name that the certificate must bear, where it is not the host of the URL."""
+
+
+class HttpTimeouts(Model):
+    """The longest that each phase of a call may take; timeoutSeconds bounds the whole."""
+
+    lookup_seconds: float = Field(default=5, gt=0, le=300)
+    """Looking up the host's addresses."""
+
+    connect_seconds: float = Field(default=10, gt=0, le=300)
+    """Connecting to an address (TCP)."""
+
+    tls_seconds: float = Field(default=10, gt=0, le=300)
+    """The TLS handshake."""
+
+    first_byte_seconds: float = Field(default=300, gt=0, le=86_400)
+    """From the request's end to the first byte of the answer."""
+
+
+class HttpAction(Model):
+    """One HTTP request for each attempt."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!self.url.matches('^[a-zA-Z]+://[^/?#]*@')",
+                "the URL must not hold a user name or password; use auth with a Secret",
+            ),
+        )
+    )
+
+    url: str = Field(min_length=8, max_length=4096, pattern=r"^[hH][tT][tT][pP][sS]?://[^\s/?#]+[^\s\x00-\x1f]*$")
+    """The absolute http or https URL, without user name and password."""
+
+    method: HttpMethod = "GET"
+    """The request's method."""
+
+    headers: list[Header] = Field(default=[], max_length=100)
+    """Request headers, sent in this order."""
+
+    body: str | None = Field(default=None, max_length=MAX_TEXT)
+    """The request's body, sent as UTF-8."""
+
+    auth: Auth | None = None
+    """Credentials, from Secrets only."""
+
+    follow_redirects: bool = True
+    """Whether up to ten redirects are followed; each hop meets the operator's egress policy again."""
+
+    success: Success = Success()
+    """When the answer counts as success."""
+
+    tls: Tls = Tls()
+    """TLS settings; verification cannot be turned off."""
+
+    timeouts: HttpTimeouts = HttpTimeouts()
+    """Bounds of the single phases."""
+
+    max_response_bytes: int = Field(default=DEFAULT_RESPONSE_BYTES, ge=0, le=104_857_600)
+    """A longer answer fails the attempt as TooLarge; nothing beyond this is read."""

@@ -1,0 +1,132 @@
+"""CronTaskExecution: one run, for one instant or one trigger, and what became of it."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from crontask_core.model.base import Model, rules
+
+Trigger = Literal["Schedule", "Manual", "CatchUp"]
+Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled", "Lost"]
+FINAL_PHASES: frozenset[Phase] = frozenset({"Succeeded", "Failed", "Cancelled", "Lost"})
+MAX_ATTEMPTS_KEPT = 20
+MAX_MESSAGE = 1024
+
+
+class TaskRef(Model):
+    """The task that is run."""
+
+    name: str = Field(min_length=1, max_length=253)
+    """The name of a CronTask in the same namespace."""
+
+
+class ExecutionSpec(Model):
+    """What is to be run; creating one by hand means "run now"."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!has(oldSelf.stop) || !oldSelf.stop || (has(self.stop) && self.stop)",
+                "stop cannot be taken back; create another execution",
+            ),
+        )
+    )
+
+    task_ref: TaskRef = Field(
+        json_schema_extra=rules(("self == oldSelf", "taskRef cannot be changed; create another execution"))
+    )
+    """The task to run."""
+
+    trigger: Trigger = "Manual"
+    """What caused the execution: the schedule, somebody's wish, or the make-up for a missed instant."""
+
+    scheduled_at: datetime | None = None
+    """The instant that the execution is for; empty on a manual execution, which is for the moment of its creation."""
+
+    stop: bool = False
+    """Set to true to stop the execution: its pod is deleted, its call is dropped, no attempt follows."""
+
+
+class Timings(Model):
+    """How long the phases of an HTTP call took, in microseconds; absent where a phase was not reached."""
+
+    lookup_microseconds: int | None = Field(default=None, ge=0)
+    """Looking up the host's addresses."""
+
+    connect_microseconds: int | None = Field(default=None, ge=0)
+    """Connecting (TCP)."""
+
+    tls_microseconds: int | None = Field(default=None, ge=0)
+    """The TLS handshake; absent for plain HTTP."""
+
+    first_byte_microseconds: int | None = Field(default=None, ge=0)
+    """From the request's start on the connection to the first byte of the answer."""
+
+    total_microseconds: int | None = Field(default=None, ge=0)
+    """From the start of the attempt to its end, redirects included."""
+
+
+class Attempt(Model):
+    """One try within an execution."""
+
+    number: int = Field(ge=1)
+    """Counted from 1."""
+
+    started_at: datetime | None = None
+    """When the pod was created or the call began."""
+
+    finished_at: datetime | None = None
+    """When the attempt's end was seen."""
+
+    reason: str | None = Field(default=None, max_length=64)
+    """Why it ended as it did, in one word."""
+
+    message: str | None = Field(default=None, max_length=MAX_MESSAGE)
+    """The same for a human."""
+
+    pod: str | None = Field(default=None, max_length=253)
+    """The name of the attempt's pod."""
+
+    node: str | None = Field(default=None, max_length=253)
+    """The node that ran the pod."""
+
+    exit_code: int | None = None
+    """The exit code of the container that decided the outcome."""
+
+    http_status: int | None = None
+    """The status code of the last answer."""
+
+    timings: Timings | None = None
+    """The phases of the HTTP call (of its last hop, where it was redirected; the total covers all)."""
+
+
+class ExecutionStatus(Model):
+    """What the operator knows of the execution; written by it alone."""
+
+    phase: Phase = "Pending"
+    """Pending, Running, or how it ended: Succeeded, Failed, Cancelled, Lost."""
+
+    reason: str | None = Field(default=None, max_length=64)
+    """Why, in one word."""
+
+    message: str | None = Field(default=None, max_length=MAX_MESSAGE)
+    """The same for a human."""
+
+    started_at: datetime | None = None
+    """When the first attempt began."""
+
+    finished_at: datetime | None = None
+    """When the outcome was known."""
+
+    lateness_milliseconds: int | None = Field(default=None, ge=0)
+    """How long after its instant the first attempt began."""
+
+    attempts: Annotated[list[Attempt], Field(max_length=MAX_ATTEMPTS_KEPT)] = []
+    """The attempts, oldest first; of very many, the first and the latest ones."""
+
+    output: str | None = None
+    """The end of the pod's log, or the start of the HTTP answer's body."""
+
+    output_truncated: bool | None = None
+    """Whether there was more output than is kept."""

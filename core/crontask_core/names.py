@@ -1,0 +1,92 @@
+"""Names that outsiders rely on: API group, kinds, labels, annotations, and how objects are called.
+
+An execution is named after its task and its scheduled second, a pod after its
+execution and attempt, so that writing the same fact twice names the same object
+and a second create answers "already exists". Limits are computed from the
+suffixes that will be added, never written as literals.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+GROUP = "crontask.dev"
+VERSION = "v1beta1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+LABEL_MANAGED = f"{GROUP}/managed"
+"""On every pod that the operator makes; the value is always "true"."""
+LABEL_TASK = f"{GROUP}/task"
+"""Name of the task, on executions and pods; shortened with a hash where it exceeds a label's 63 characters."""
+LABEL_EXECUTION = f"{GROUP}/execution"
+"""Name of the execution, on executions and pods; shortened like `LABEL_TASK`."""
+LABEL_ATTEMPT = f"{GROUP}/attempt"
+LABEL_TRIGGER = f"{GROUP}/trigger"
+ANNOTATION_TASK = f"{GROUP}/task-name"
+ANNOTATION_EXECUTION = f"{GROUP}/execution-name"
+ANNOTATION_SCHEDULED_AT = f"{GROUP}/scheduled-at"
+ANNOTATION_CLAIMED_THROUGH = f"{GROUP}/claimed-through"
+"""On a shard's Lease: everything due up to this instant has been claimed by some leader."""
+
+MAX_OBJECT_NAME = 253
+MAX_LABEL = 63
+MAX_POD_NAME = 63
+"""Pods may be longer, but their host name is cut at 63, and two cut names could meet."""
+_DIGEST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One custom resource: what the API server and kubectl call it."""
+
+    kind: str
+    plural: str
+    singular: str
+    short: str
+
+
+TASK = Kind("CronTask", "crontasks", "crontask", "ct")
+EXECUTION = Kind("CronTaskExecution", "crontaskexecutions", "crontaskexecution", "cte")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """Namespace and name: how an object is found within its kind."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def digest(text: str) -> str:
+    """Ten hexadecimal digits that stand for a text in names and labels."""
+    return sha256(text.encode()).hexdigest()[:_DIGEST]
+
+
+def shortened(text: str, limit: int) -> str:
+    """The text itself where it fits `limit`, else its head and a digest of the whole."""
+    if len(text) <= limit:
+        return text
+    return f"{text[: limit - _DIGEST - 1].rstrip('-._')}-{digest(text)}"
+
+
+def label_value(name: str) -> str:
+    """An object's name as a label's value (at most 63 characters)."""
+    return shortened(name, MAX_LABEL)
+
+
+def execution_name(task: str, scheduled_at: datetime) -> str:
+    """The one name of the execution of `task` for `scheduled_at` (to the second, UTC).
+
+    The second is written as `YYYYMMDDhhmmss`, so that names sort by time.
+    """
+    suffix = f"-{scheduled_at.astimezone(UTC):%Y%m%d%H%M%S}"
+    return shortened(task, MAX_OBJECT_NAME - len(suffix)) + suffix
+
+
+def pod_name(execution: str, attempt: int) -> str:
+    """The one name of the pod of an attempt (counted from 1) of an execution."""
+    suffix = f"-{attempt}"
+    return shortened(execution, MAX_POD_NAME - len(suffix)) + suffix
