@@ -36,14 +36,15 @@ class TaskSpec(Model):
     schedule: str = Field(min_length=1, max_length=500)
     """
     When the task is due: a cron text of 5 fields (minutes first), 6 (seconds first) or 7 (with years at the end),
-    with names, ?, L, W, # and H; or @hourly, @daily, @weekly, @monthly, @yearly, @every 90s, @at 2030-01-02T03:04:05Z, @manual.
+    with names, ?, L, W, # and H; or one of @hourly, @daily,
+    @weekly, @monthly, @yearly, @every 90s, @at 2030-01-02T03:04:05Z, @manual.
     """
 
     grammar: Grammar = "standard"
     """How the text is read and stepped: standard, or the rules of a Go library that it was written for."""
 
     time_zone: str = Field(default="", max_length=64)
-    """The IANA time zone that the schedule is read in, such as Europe/Berlin; empty means the operator's default (UTC)."""
+    """The IANA time zone of the schedule, such as Europe/Berlin; empty means the operator's default (UTC)."""
 
     suspend: bool = False
     """Whether the schedule is paused; instants that pass meanwhile are skipped, executions made by hand still run."""
