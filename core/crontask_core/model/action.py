@@ -4,33 +4,96 @@ Text fields may hold `$(CRONTASK_…)` references (`crontask_core.substitution`)
 `$$(` stands for a literal `$(`, as in Kubernetes' own pod fields.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
-from crontask_core.model.base import FREE_FORM, Model, keyed_list, rules
+from crontask_core.model.base import Model, keyed_list, rules, shaped
+from crontask_core.model.borrowed import MAX_NAME, PodTemplate, ResourceAmounts, ValueSource
 
 MAX_TEXT = 262_144
 DEFAULT_RESPONSE_BYTES = 1_048_576
+DEFAULT_PENDING_SECONDS = 300
 HttpMethod = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
 SecretName = Annotated[
-    str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    str,
+    shaped(
+        r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        "the name of a Secret holds only lower-case letters, digits, - and .; write the name of an existing Secret",
+        longest=MAX_NAME,
+    ),
 ]
-SecretKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
-FreeForm = Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)]
+SecretKey = Annotated[
+    str,
+    shaped(
+        r"^[-._a-zA-Z0-9]+$",
+        "a key of a Secret holds only letters, digits, -, _ and .; write one of the Secret's keys",
+        longest=MAX_NAME,
+    ),
+]
+EnvName = Annotated[
+    str,
+    shaped(
+        r"^[ -<>-~]+$",
+        "the name of a variable holds only printable ASCII characters except =; rename it",
+        longest=MAX_NAME,
+    ),
+]
+HeaderName = Annotated[
+    str,
+    shaped(
+        r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$",
+        "a header's name is a token of RFC 9110, such as X-Request-Id; remove blanks, colons and other characters",
+        longest=256,
+    ),
+]
+HeaderValue = Annotated[
+    str,
+    shaped(
+        r"^[^\x00-\x08\x0a-\x1f\x7f]*$",
+        "a header's value is one line; remove line breaks and control characters",
+        shortest=0,
+        longest=8192,
+    ),
+]
+Url = Annotated[
+    str,
+    shaped(
+        r"^[hH][tT][tT][pP][sS]?://[^\s/?#]+[^\s\x00-\x1f\x7f]*$",
+        "url must be absolute, start with http:// or https://, name a host and hold no blanks; write blanks as %20",
+        shortest=8,
+        longest=4096,
+    ),
+]
+Codes = Annotated[
+    str,
+    shaped(
+        r"^[1-5][0-9]{2}(-[1-5][0-9]{2})?$",
+        "write a status code or a range of them, such as 200 or 200-299",
+        shortest=3,
+        longest=7,
+    ),
+]
 
 
 class EnvVar(Model):
     """One environment variable of the short form, as in a container's env."""
 
-    name: str = Field(min_length=1, max_length=253)
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("!(has(self.value) && has(self.valueFrom))", "value and valueFrom are both set; remove one of them")
+        )
+    )
+
+    name: EnvName
     """The name of the variable."""
 
-    value: str | None = Field(default=None, max_length=MAX_TEXT)
+    value: Text | None = None
     """The literal value; it may refer to earlier variables as $(NAME)."""
 
-    value_from: FreeForm | None = None
-    """A source in place of a value, as in a container's env: secretKeyRef, configMapKeyRef, fieldRef, resourceFieldRef."""
+    value_from: ValueSource | None = None
+    """One source in place of a value: secretKeyRef, configMapKeyRef, fieldRef or resourceFieldRef, as in a pod."""
 
 
 class PodAction(Model):
@@ -39,39 +102,39 @@ class PodAction(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
-                "has(self.template) != has(self.image)",
-                "set exactly one of template (a full pod template) and image (the short form)",
+                "has(self.template) || has(self.image)",
+                "the pod has no container; set image (the short form) or template (a full pod template)",
+            ),
+            (
+                "!(has(self.template) && has(self.image))",
+                "template and image are both set; remove image, or remove template and keep the short form",
             ),
             (
                 "!has(self.template) || !(has(self.command) || has(self.args) || has(self.env) || has(self.resources))",
                 "command, args, env and resources belong to the short form; with template, set them in its containers",
             ),
-            (
-                "!has(self.template) || (has(self.template.spec) && has(self.template.spec.containers))",
-                "template must hold spec.containers; add at least one container",
-            ),
         )
     )
 
-    template: FreeForm | None = None
-    """A PodTemplateSpec (metadata and spec), used as it is; restartPolicy is set to Never where it is absent."""
+    template: PodTemplate | None = None
+    """A PodTemplateSpec (metadata and spec), used as it is, with restartPolicy Never where it names none."""
 
     image: str | None = Field(default=None, min_length=1, max_length=1024)
     """Short form: the image of the only container."""
 
-    command: list[str] | None = Field(default=None, max_length=1000)
+    command: list[Text] | None = Field(default=None, max_length=1000)
     """Short form: the command in place of the image's entry point."""
 
-    args: list[str] | None = Field(default=None, max_length=1000)
+    args: list[Text] | None = Field(default=None, max_length=1000)
     """Short form: the arguments of the command."""
 
     env: list[EnvVar] | None = Field(default=None, max_length=2000, json_schema_extra=keyed_list("name"))
     """Short form: environment variables, besides the CRONTASK_* ones that every container gets."""
 
-    resources: FreeForm | None = None
+    resources: ResourceAmounts | None = None
     """Short form: requests and limits of the container."""
 
-    pending_timeout_seconds: int = Field(default=300, ge=1, le=86_400)
+    pending_timeout_seconds: int = Field(default=DEFAULT_PENDING_SECONDS, ge=1, le=86_400)
     """How long the pod may wait for a node and for its images before the attempt fails (Unschedulable, ImagePull)."""
 
 
@@ -97,22 +160,25 @@ class Header(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            ("has(self.value) != has(self.valueFrom)", "set exactly one of value and valueFrom"),
+            ("has(self.value) || has(self.valueFrom)", "the header has no value; set value or valueFrom"),
+            ("!(has(self.value) && has(self.valueFrom))", "value and valueFrom are both set; remove one of them"),
             (
                 "!has(self.value) || !(self.name.lowerAscii() in ['authorization', 'proxy-authorization', 'cookie'])",
                 "a credential must not stand in a spec; use auth, or valueFrom with a Secret",
+                ".value",
             ),
             (
                 "!(self.name.lowerAscii() in ['content-length', 'transfer-encoding', 'connection', 'upgrade'])",
                 "this header belongs to the connection and is set by the client; remove it",
+                ".name",
             ),
         )
     )
 
-    name: str = Field(min_length=1, max_length=256, pattern=r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$")
+    name: HeaderName
     """The name of the header (a token of RFC 9110)."""
 
-    value: str | None = Field(default=None, max_length=8192, pattern=r"^[^\x00\r\n]*$")
+    value: HeaderValue | None = None
     """The value, in one line; credentials belong in a Secret (valueFrom)."""
 
     value_from: HeaderSource | None = None
@@ -128,7 +194,7 @@ class BasicAuth(Model):
     username_key: SecretKey = "username"
     """The key that holds the user name."""
 
-    password_key: SecretKey = "password"
+    password_key: SecretKey = "password"  # noqa: S105 - the name of a Secret's key, not a password
     """The key that holds the password."""
 
 
@@ -159,9 +225,7 @@ class Auth(Model):
 class Success(Model):
     """When an answer counts as success."""
 
-    codes: list[Annotated[str, StringConstraints(max_length=7, pattern=r"^[1-5][0-9]{2}(-[1-5][0-9]{2})?$")]] = Field(
-        default=["200-299"], min_length=1, max_length=50
-    )
+    codes: list[Codes] = Field(default=["200-299"], min_length=1, max_length=50)
     """Status codes and ranges of them, such as "200" or "200-299"."""
 
     body_regex: str | None = Field(default=None, min_length=1, max_length=1000)
@@ -201,12 +265,13 @@ class HttpAction(Model):
         json_schema_extra=rules(
             (
                 "!self.url.matches('^[a-zA-Z]+://[^/?#]*@')",
-                "the URL must not hold a user name or password; use auth with a Secret",
+                "url must not hold a user name or password; remove them and use auth with a Secret",
+                ".url",
             ),
         )
     )
 
-    url: str = Field(min_length=8, max_length=4096, pattern=r"^[hH][tT][tT][pP][sS]?://[^\s/?#]+[^\s\x00-\x1f]*$")
+    url: Url
     """The absolute http or https URL, without user name and password."""
 
     method: HttpMethod = "GET"
@@ -215,7 +280,7 @@ class HttpAction(Model):
     headers: list[Header] = Field(default=[], max_length=100)
     """Request headers, sent in this order."""
 
-    body: str | None = Field(default=None, max_length=MAX_TEXT)
+    body: Text | None = None
     """The request's body, sent as UTF-8."""
 
     auth: Auth | None = None

@@ -1,16 +1,19 @@
 """What all resource models share: camelCase on the wire, frozen values, field docs as schema text.
 
 The models are the one source of the CRDs (`tools/generate.py`), so everything a
-schema can say stands here: bounds, enums, patterns, and CEL rules through `rules`.
-Unknown fields are ignored on reading: the API server has pruned or refused them,
-and an older operator must survive a newer schema.
+schema can say stands here: bounds, enums, shapes of text, and CEL rules through
+`rules`. Unknown fields are ignored on reading: the API server has pruned or
+refused them, and an older operator must survive a newer schema.
 """
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
+
+REMEDY = "x-crontask-remedy"
+"""Schema key beside a `pattern`: the sentence that the API server answers in place of the bare expression."""
 
 
 class Model(BaseModel):
@@ -30,13 +33,19 @@ class Model(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def rules(*pairs: tuple[str, str]) -> JsonDict:
-    """CEL validation rules as schema data: pairs of (expression that must hold, message with remedy)."""
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
+def rules(*items: tuple[str, str] | tuple[str, str, str]) -> JsonDict:
+    """CEL rules as schema data: (expression that must hold, message with remedy[, the field to blame, as `.name`])."""
+    return {"x-kubernetes-validations": [_rule(*item) for item in items]}
 
 
-FREE_FORM: JsonDict = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-"""Schema of a part that Kubernetes itself defines and checks (a pod template, resource amounts)."""
+def _rule(rule: str, message: str, field: str = "") -> JsonDict:
+    blamed: JsonDict = {"fieldPath": field} if field else {}
+    return {"rule": rule, "message": message} | blamed
+
+
+def shaped(pattern: str, remedy: str, *, longest: int, shortest: int = 1) -> Any:
+    """A bound on a text's shape (RE2, no double quote in it) and length; `remedy` tells what is allowed instead."""
+    return Field(pattern=pattern, min_length=shortest, max_length=longest, json_schema_extra={REMEDY: remedy})
 
 
 def keyed_list(*keys: str) -> JsonDict:

@@ -1,11 +1,12 @@
 """CronTaskExecution: one run, for one instant or one trigger, and what became of it."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import ConfigDict, Field
 
 from crontask_core.model.base import Model, rules
+from crontask_core.model.policy import MAX_OUTPUT_BYTES
 
 Trigger = Literal["Schedule", "Manual", "CatchUp"]
 Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled", "Lost"]
@@ -22,20 +23,35 @@ class TaskRef(Model):
 
 
 class ExecutionSpec(Model):
-    """What is to be run; creating one by hand means "run now"."""
+    """What is to be run; creating an execution by hand means "run now"."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
                 "!has(oldSelf.stop) || !oldSelf.stop || (has(self.stop) && self.stop)",
                 "stop cannot be taken back; create another execution",
+                ".stop",
+            ),
+            (
+                "self.taskRef == oldSelf.taskRef",
+                "taskRef cannot be changed; create another execution",
+                ".taskRef",
+            ),
+            (
+                "self.trigger == oldSelf.trigger",
+                "trigger cannot be changed; create another execution",
+                ".trigger",
+            ),
+            (
+                "has(self.scheduledAt) == has(oldSelf.scheduledAt)"
+                " && (!has(self.scheduledAt) || self.scheduledAt == oldSelf.scheduledAt)",
+                "scheduledAt cannot be changed; create another execution",
+                ".scheduledAt",
             ),
         )
     )
 
-    task_ref: TaskRef = Field(
-        json_schema_extra=rules(("self == oldSelf", "taskRef cannot be changed; create another execution"))
-    )
+    task_ref: TaskRef
     """The task to run."""
 
     trigger: Trigger = "Manual"
@@ -122,10 +138,10 @@ class ExecutionStatus(Model):
     lateness_milliseconds: int | None = Field(default=None, ge=0)
     """How long after its instant the first attempt began."""
 
-    attempts: Annotated[list[Attempt], Field(max_length=MAX_ATTEMPTS_KEPT)] = []
+    attempts: list[Attempt] = Field(default=[], max_length=MAX_ATTEMPTS_KEPT)
     """The attempts, oldest first; of very many, the first and the latest ones."""
 
-    output: str | None = None
+    output: str | None = Field(default=None, max_length=MAX_OUTPUT_BYTES)
     """The end of the pod's log, or the start of the HTTP answer's body."""
 
     output_truncated: bool | None = None

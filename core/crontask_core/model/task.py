@@ -9,29 +9,22 @@ from crontask_core.model.action import HttpAction, PodAction
 from crontask_core.model.base import ConditionStatus, Model, keyed_list, rules
 from crontask_core.model.execution import Phase, Trigger
 from crontask_core.model.policy import YEAR, ConcurrencyPolicy, History, Missed, Retry
+from crontask_core.model.timing_rules import SCHEDULE_RULES, ZONE_RULES
 
 Grammar = Literal["standard", "robfig-v1", "robfig-v3", "robfig-v3-standard", "jakecoffman", "gocronx", "dkron"]
 NEXT_RUNS = 3
 MAX_ACTIVE_SHOWN = 20
+MAX_NAME = 253
+_ACTION_RULES = (
+    ("has(self.pod) || has(self.http)", "no action is set; add pod or http"),
+    ("!(has(self.pod) && has(self.http))", "pod and http are both set; keep one action and remove the other"),
+)
 
 
 class TaskSpec(Model):
     """When the task runs, what it does, and by which rules."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            ("has(self.pod) != has(self.http)", "set exactly one action: pod or http"),
-            (
-                "self.schedule.startsWith('@') || (has(self.grammar) && self.grammar != 'standard')"
-                " || size(self.schedule.trim().split(' ').filter(f, f != '')) in [5, 6, 7]",
-                "schedule must have 5 fields (minutes first), 6 (seconds first) or 7 (with years), or be a word such as @hourly",
-            ),
-            (
-                "!has(self.timeZone) || self.timeZone == '' || self.timeZone.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$')",
-                "timeZone must be an IANA name such as Europe/Berlin or UTC",
-            ),
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(*_ACTION_RULES, *SCHEDULE_RULES))
 
     schedule: str = Field(min_length=1, max_length=500)
     """
@@ -43,7 +36,7 @@ class TaskSpec(Model):
     grammar: Grammar = "standard"
     """How the text is read and stepped: standard, or the rules of a Go library that it was written for."""
 
-    time_zone: str = Field(default="", max_length=64)
+    time_zone: str = Field(default="", max_length=64, json_schema_extra=rules(*ZONE_RULES))
     """The IANA time zone of the schedule, such as Europe/Berlin; empty means the operator's default (UTC)."""
 
     suspend: bool = False
@@ -102,7 +95,7 @@ class Condition(Model):
 class ActiveExecution(Model):
     """An execution that has not ended."""
 
-    name: str
+    name: str = Field(max_length=MAX_NAME)
     """The name of the CronTaskExecution."""
 
     started_at: datetime | None = None
@@ -134,7 +127,7 @@ class Counts(Model):
 class LastExecution(Model):
     """The execution that ended last."""
 
-    name: str
+    name: str = Field(max_length=MAX_NAME)
     """The name of the CronTaskExecution."""
 
     phase: Phase
@@ -143,7 +136,7 @@ class LastExecution(Model):
     trigger: Trigger
     """What caused it."""
 
-    reason: str | None = None
+    reason: str | None = Field(default=None, max_length=64)
     """Why it ended so, in one word."""
 
 
@@ -153,7 +146,7 @@ class TaskStatus(Model):
     observed_generation: int | None = None
     """The generation of the spec that the operator works by."""
 
-    timing: str | None = None
+    timing: str | None = Field(default=None, max_length=64)
     """A digest of the fields that decide when the task is due; instants before a change of it are not started."""
 
     conditions: list[Condition] = Field(default=[], max_length=8, json_schema_extra=keyed_list("type"))

@@ -1,0 +1,31 @@
+{{/* What the operator may do wherever tasks are: cluster-wide, or in each watched namespace. */}}
+{{- define "crontask.taskRules" -}}
+# The schedule: the operator reads tasks and never writes a spec.
+- apiGroups: [crontask.dev]
+  resources: [crontasks]
+  verbs: [get, list, watch]
+# The outcome of tasks.
+- apiGroups: [crontask.dev]
+  resources: [crontasks/status]
+  verbs: [patch]
+# One record for each run; surplus history is deleted, of a task that is gone all at once.
+- apiGroups: [crontask.dev]
+  resources: [crontaskexecutions]
+  verbs: [get, list, watch, create, patch, delete, deletecollection]
+# Pod actions: started, followed, stopped, removed with their execution.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch, create, patch, delete, deletecollection]
+# The end of a pod's log, kept in the execution.
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+# Credentials of HTTP actions, by the name that a task gives; Secrets cannot be listed or watched.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
+# What happened, for kubectl describe.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}

@@ -1,0 +1,114 @@
+"""Writes every file that is made from another: `python tools/generate.py`, or `--check` to see what differs.
+
+The models give `crds/` (and the chart's copy) and the tables of `docs/crontask.md`;
+the chart gives `deploy/install.yaml` (for people without Helm) and
+`deploy/rbac.yaml` (the same without the Deployment, for an operator outside the
+cluster). `--check` writes nothing, names the files that differ and exits 1.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import helm_python
+import yaml
+
+from crontask_core.crd import RESOURCES, crd
+from field_reference import reference
+
+ROOT = Path(__file__).resolve().parent.parent
+CHART = ROOT / "charts" / "crontask"
+RELEASE = "crontask"
+NAMESPACE = "crontask-system"
+NOTICE = "# Made by tools/generate.py from {}; edit that, not this.\n"
+
+_NAMESPACE_BODY = f"""\
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: {NAMESPACE}
+  labels:
+    app.kubernetes.io/name: crontask
+    app.kubernetes.io/instance: {RELEASE}
+    pod-security.kubernetes.io/enforce: restricted
+"""
+_IDENTITY_KINDS = frozenset(
+    {
+        "ServiceAccount",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Role",
+        "RoleBinding",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "FlowSchema",
+    }
+)
+
+
+def crd_files() -> dict[str, str]:
+    """File name → text of each CRD."""
+    notice = NOTICE.format("core/crontask_core/model")
+    return {f"{resource.kind.plural}.yaml": notice + _yaml(crd(resource)) for resource in RESOURCES}
+
+
+def _yaml(body: object) -> str:
+    return yaml.safe_dump(body, sort_keys=False, width=120, allow_unicode=True)
+
+
+def rendered() -> Iterator[str]:
+    """Each object of the chart, rendered with its default values, as text with its comments."""
+    with helm_python.Chart.load(str(CHART)) as chart:
+        templates = chart.render({}, name=RELEASE, namespace=NAMESPACE)
+    for name in sorted(templates):
+        for document in templates[name].split("\n---\n"):
+            if document.strip():
+                yield document.strip("\n") + "\n"
+
+
+def _kind(document: str) -> str:
+    kind: str = yaml.safe_load(document)["kind"]
+    return kind
+
+
+def files() -> dict[Path, str]:
+    """Every generated file with the text that it should hold."""
+    crds = crd_files()
+    chart = list(rendered())
+    identity = [document for document in chart if _kind(document) in _IDENTITY_KINDS]
+    rest = [document for document in chart if document not in identity]
+    notice = NOTICE.format("charts/crontask")
+    return {
+        **{ROOT / "crds" / name: text for name, text in crds.items()},
+        **{CHART / "crds" / name: text for name, text in crds.items()},
+        ROOT / "deploy" / "rbac.yaml": notice + "---\n".join([_NAMESPACE_BODY, *identity]),
+        ROOT / "deploy" / "install.yaml": notice + "---\n".join([_NAMESPACE_BODY, *crds.values(), *identity, *rest]),
+        ROOT / "docs" / "crontask.md": reference(),
+    }
+
+
+def differing(wanted: dict[Path, str]) -> list[Path]:
+    """The files whose text is not the wanted one, missing ones included."""
+    return [path for path, text in wanted.items() if not path.is_file() or path.read_text("utf-8") != text]
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or with `--check` only compare; the exit code."""
+    parser = argparse.ArgumentParser(description="Write the generated files of this repository.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name the files that differ")
+    check: bool = parser.parse_args(arguments).check
+    wanted = files()
+    changed = differing(wanted)
+    for path in changed:
+        print(f"{'differs' if check else 'wrote'}: {path.relative_to(ROOT)}")
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted[path], "utf-8")
+    if check and changed:
+        print("run `python tools/generate.py` and commit the result")
+    return 1 if check and changed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
