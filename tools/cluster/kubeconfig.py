@@ -1,0 +1,61 @@
+"""kubeconfig files: who talks to the API server, and how it is recognised. Pure rendering, plus one private write."""
+
+import base64
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def with_certificate(server: str, ca: bytes, certificate: bytes, key: bytes, *, name: str) -> str:
+    """A kubeconfig whose user has a client certificate; the PEM texts are embedded, so the file may be copied."""
+    user = {"client-certificate-data": _base64(certificate), "client-key-data": _base64(key)}
+    return _render(server, _base64(ca), user, name)
+
+
+def with_token(cluster: dict[str, Any], token: str, *, name: str) -> str:
+    """A kubeconfig for a service account's token; `cluster` is taken from another kubeconfig by `cluster_of`."""
+    document = _document(cluster, {"token": token}, name)
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def cluster_of(text: str) -> dict[str, Any]:
+    """The cluster part (address and authority) of a kubeconfig that names one cluster."""
+    cluster: dict[str, Any] = yaml.safe_load(text)["clusters"][0]["cluster"]
+    return cluster
+
+
+def from_pki(pki: Path, client: str, server: str, *, name: str) -> str:
+    """The kubeconfig of one of the certificates that `certificates.write_all` has made."""
+    read = [(pki / file).read_bytes() for file in ("ca.crt", f"{client}.crt", f"{client}.key")]
+    return with_certificate(server, *read, name=name)
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file that only this user may read, all of it or nothing."""
+    draft = file.with_name(f".{file.name}.part")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as target:
+        target.write(text)
+    draft.replace(file)
+
+
+def _render(server: str, ca: str, user: dict[str, str], name: str) -> str:
+    cluster = {"server": server, "certificate-authority-data": ca}
+    return yaml.safe_dump(_document(cluster, user, name), sort_keys=False)
+
+
+def _document(cluster: dict[str, Any], user: dict[str, str], name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": user}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        "current-context": name,
+    }
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
