@@ -1,7 +1,7 @@
 """The tables of `docs/crontask.md`: every field of every resource, read from the schemas that the CRDs hold.
 
 `tools/generate.py` calls it. The head is `tools/field_reference_head.md`, written
-by hand. An object that stands in its own table is linked from its parent's.
+by hand. Each object has a table of its own, under its path.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from crontask_core.crd.resource import schema_of
 from crontask_core.names import API_VERSION
 
 HEAD = Path(__file__).with_name("field_reference_head.md")
+_RULES = "x-kubernetes-validations"
 _HEADER = "| field | type | default | bounds | meaning |\n| --- | --- | --- | --- | --- |\n"
 
 
@@ -24,19 +25,29 @@ def _resource(resource: Resource) -> str:
     kind = resource.kind
     names = f"`kubectl get {kind.plural}`, in short `{kind.short}`; apiVersion `{API_VERSION}`."
     schema = schema_of(resource)
-    tables = "".join(_tables(name, part) for name, part in schema["properties"].items())
+    tables = "".join(_tables(kind.kind, name, part) for name, part in schema["properties"].items())
     return f"\n## {kind.kind}\n\n{resource.description} {names}\n{tables}"
 
 
-def _tables(path: str, schema: Schema) -> str:
+def _tables(kind: str, path: str, schema: Schema) -> str:
     """A table of one object's fields, then those of the objects in it."""
     fields: Schema = schema["properties"]
     required = schema.get("required", [])
     rows = "".join(_row(name, field, name in required) for name, field in fields.items())
-    rules = "".join(f"- {rule['message'][0].upper()}{rule['message'][1:]}.\n" for rule in _rules(schema))
-    refused = f"\nRefused otherwise:\n\n{rules}" if rules else ""
-    inner = "".join(_tables(f"{path}.{name}{suffix}", below) for name, suffix, below in _objects(fields))
-    return f"\n### {path}\n\n{schema['description']}\n\n{_HEADER}{rows}{refused}{inner}"
+    refusals = "".join(f"- `{message}`\n" for message in _refusals(schema))
+    listed = f"\nRefused with:\n\n{refusals}" if refusals else ""
+    inner = "".join(_tables(kind, f"{path}.{name}{suffix}", below) for name, suffix, below in _objects(fields))
+    return f"\n### {kind}: {path}\n\n{schema['description']}\n\n{_HEADER}{rows}{listed}{inner}"
+
+
+def _refusals(schema: Schema) -> Iterator[str]:
+    """The messages of an object's own rules, then of its plain fields'."""
+    for rule in schema.get(_RULES, []):
+        yield rule["message"]
+    for name, field in schema["properties"].items():
+        plain = field.get("items", field)
+        for rule in () if "properties" in plain else plain.get(_RULES, []):
+            yield f"{name}: {rule['message']}"
 
 
 def _objects(fields: Schema) -> Iterator[tuple[str, str, Schema]]:
@@ -83,10 +94,3 @@ def _bound_texts(field: Schema) -> Iterator[str]:
         yield f"up to {field['maxLength']} characters"
     if "maxItems" in field:
         yield f"up to {field['maxItems']} items"
-    for rule in _rules(field) if field.get("type") == "string" else ():
-        yield rule["message"].partition(";")[0]
-
-
-def _rules(schema: Schema) -> list[dict[str, str]]:
-    rules: list[dict[str, str]] = schema.get("x-kubernetes-validations", [])
-    return rules

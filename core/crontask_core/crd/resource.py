@@ -6,7 +6,8 @@ from crontask_core.crd.schema import Schema, structural
 from crontask_core.model.base import Model
 from crontask_core.names import GROUP, VERSION, Kind
 
-CATEGORY = "crontask"
+CATEGORY = "crontask-all"
+"""Not "crontask": kubectl looks a word up as a category first, and `kubectl delete crontask NAME` would fail."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,7 @@ class Success(Model):
     """When an answer counts as success."""
 
     codes: list[Codes] = Field(default=["200-299"], min_length=1, max_length=50)
-    """Status codes and ranges of them, such as "200" or "200-299"."""
+    """Status codes and ranges of them, such as "200" or "200-299"; "200-299" alone by default."""
 
     body_regex: str | None = Field(default=None, min_length=1, max_length=1000)
     """A regular expression (RE2 syntax) that must match somewhere in the part of the body that was read."""

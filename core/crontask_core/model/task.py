@@ -64,10 +64,10 @@ class TaskSpec(Model):
     """How much of the past is kept."""
 
     pod: PodAction | None = None
-    """The action: run a pod."""
+    """The action: run a pod for each attempt, from a full template or the short form for one container."""
 
     http: HttpAction | None = None
-    """The action: make an HTTP call."""
+    """The action: make one HTTP request for each attempt."""
 
 
 class Condition(Model):

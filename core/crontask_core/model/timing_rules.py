@@ -11,8 +11,8 @@ _ZONED = r"^\s*(CRON_)?TZ="
 _FIELDS = r"^\s*\S+(\s+\S+){4,6}\s*$"
 _CHARACTERS = r"^[-0-9A-Za-z*/,?#()\s]*$"
 _WORDS = "yearly|annually|monthly|weekly|daily|midnight|hourly|manual"
-_EVERY = r"every\s+([0-9.]+[a-zµ]+)+"
-_AT = r"at\s+\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.]\d+)?)?([Zz]|[-+]\d\d:?\d\d)"
+_EVERY = r"every\s+[+]?([0-9.]+[a-zµμ]+)+"
+_AT = r"at\s+\d{4}-\d\d-\d\d[Tt ]\d{1,2}:\d\d(:\d\d([.,]\d+)?)?([Zz]|[-+]\d\d:?\d\d)"
 
 SCHEDULE_RULES = (
     (
