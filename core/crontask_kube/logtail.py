@@ -51,8 +51,10 @@ async def read_tail(content: aiohttp.StreamReader, *, limit_bytes: int, lines: i
         tail.feed(chunk)
     data = tail.data()
     kept = _last_lines(data, lines)
-    more = tail.dropped or newlines > lines or len(kept) < len(data)
-    return _text(kept, limit_bytes), more
+    # A replacement character takes three bytes where it may stand for one, so the limit is kept once more.
+    encoded = kept.lstrip(_CONTINUATIONS).decode(errors="replace").encode()
+    more = tail.dropped or newlines > lines or len(kept) < len(data) or len(encoded) > limit_bytes
+    return (encoded[-limit_bytes:].decode(errors="ignore") if limit_bytes else ""), more
 
 
 def tail_query(lines: int) -> dict[str, str]:
@@ -68,12 +70,3 @@ def _last_lines(data: bytes, lines: int) -> bytes:
         if end < 0:
             return data
     return data[end + 1 :]
-
-
-def _text(data: bytes, limit: int) -> str:
-    """Valid UTF-8 within the limit, without the rest of a character that was cut at its beginning.
-
-    A replacement character takes three bytes where it may stand for one, so the limit is kept once more.
-    """
-    whole = data.lstrip(_CONTINUATIONS).decode(errors="replace").encode()
-    return whole[-limit:].decode(errors="ignore") if limit else ""

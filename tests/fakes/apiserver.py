@@ -8,10 +8,12 @@ controllers. Tests read and write objects directly (`put`, `edit`, `remove`, `ob
 
 import asyncio
 import json
+import re
 from bisect import bisect_right
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import jsonpatch
 from aiohttp import web
@@ -126,6 +128,12 @@ class FakeApiServer:
         wanted = (verb, resource.plural, subresource)
         return [request for request in self.requests if (request.verb, request.resource, request.subresource) == wanted]
 
+    async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+        """Waits until something holds, looking again after each request and each change. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await self._objects.changed.wait()
+
     def fail(
         self,
         verb: str | None,
@@ -183,6 +191,7 @@ class FakeApiServer:
         try:
             kind, request = await self._parse(http)
             self.requests.append(request)
+            self._objects.wake()
             fault = next((fault for fault in self._faults if fault.takes(request)), None)
             return await self._faulty(fault, kind, request, http) if fault else await self._answer(kind, request, http)
         except RefusedError as refused:
@@ -204,7 +213,7 @@ class FakeApiServer:
         raise DroppedError
 
     async def _parse(self, http: web.Request) -> tuple[Kind, Request]:
-        parts = http.path.strip("/").split("/")
+        parts = [unquote(part) for part in http.rel_url.raw_path.strip("/").split("/")]
         group, version, rest = ("", parts[1], parts[2:]) if parts[0] == "api" else (parts[1], parts[2], parts[3:])
         namespace = ""
         if len(rest) > 2 and rest[0] == "namespaces" and rest[2] not in ("status", "finalize"):
@@ -299,7 +308,7 @@ class FakeApiServer:
         whole = self.logs.get((request.namespace, request.name, request.query.get("container", "")))
         if whole is None:
             raise RefusedError(400, "BadRequest", "container is waiting to start: ContainerCreating")
-        lines = whole.splitlines(keepends=True)[-int(request.query.get("tailLines", 10**9)) :]
+        lines = re.findall(rb"[^\n]*\n|[^\n]+", whole)[-int(request.query.get("tailLines", 10**9)) :]
         return b"".join(lines)[: int(request.query.get("limitBytes", 10**9))]
 
     async def _watch(self, kind: Kind, request: Request, http: web.Request) -> web.StreamResponse:
