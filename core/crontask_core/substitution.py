@@ -1,0 +1,69 @@
+"""What a run is told about itself, and how texts refer to it.
+
+`values` makes the `CRONTASK_*` names; the builder of pods puts them into every
+container's environment, `crontask_core.httpcall` into URL, headers and body
+through `expand`, which reads references as Kubernetes does in `command`, `args`
+and `env`. Nothing else is ever substituted.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from crontask_core.errors import ZoneError
+
+NAMESPACE = "CRONTASK_NAMESPACE"
+TASK = "CRONTASK_TASK"
+EXECUTION = "CRONTASK_EXECUTION"
+ATTEMPT = "CRONTASK_ATTEMPT"
+TRIGGER = "CRONTASK_TRIGGER"
+SCHEDULED_AT = "CRONTASK_SCHEDULED_AT"
+SCHEDULED_UNIX = "CRONTASK_SCHEDULED_UNIX"
+
+_REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
+
+
+def values(
+    *, namespace: str, task: str, execution: str, attempt: int, trigger: str, scheduled_at: datetime, zone: str
+) -> dict[str, str]:
+    """The names and values of one attempt.
+
+    `scheduled_at` is an aware datetime, `zone` the task's IANA zone ("" is UTC).
+    Raises ZoneError for a zone that the time-zone data does not know.
+    """
+    return {
+        NAMESPACE: namespace,
+        TASK: task,
+        EXECUTION: execution,
+        ATTEMPT: str(attempt),
+        TRIGGER: trigger,
+        SCHEDULED_AT: rfc3339(scheduled_at, zone),
+        SCHEDULED_UNIX: str(int(scheduled_at.timestamp())),
+    }
+
+
+def rfc3339(at: datetime, zone: str) -> str:
+    """`at` to the second in `zone` ("" is UTC), as RFC 3339 writes it; a zero offset is written `Z`."""
+    try:
+        local = at.astimezone(ZoneInfo(zone) if zone else UTC)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ZoneError("spec.timeZone", zone, "is not a known time zone", "write an IANA name") from error
+    text = local.isoformat(timespec="seconds")
+    return text[:-6] + "Z" if text.endswith("+00:00") else text
+
+
+def expand(text: str, values: Mapping[str, str]) -> str:
+    """`text` with each `$(NAME)` replaced by its value.
+
+    As in Kubernetes' own fields, an unknown name stays as it stands, a value is
+    not expanded again, and `$$` is a literal `$`: `$$(NAME)` comes out as `$(NAME)`.
+    """
+    if "$" not in text:
+        return text
+
+    def replaced(found: re.Match[str]) -> str:
+        name = found[1]
+        return "$" if name is None else values.get(name, found[0])
+
+    return _REFERENCE.sub(replaced, text)
