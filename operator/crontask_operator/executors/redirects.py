@@ -5,6 +5,7 @@ again. What authenticates the user at one origin is not carried to another.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import httpx2
 
@@ -90,6 +91,7 @@ def _origin(url: httpx2.URL) -> tuple[str, bytes, int]:
     return url.scheme, url.raw_host, url.port or (443 if url.scheme == "https" else 80)
 
 
+@lru_cache(maxsize=1024)
 def _url(text: str) -> httpx2.URL:
     try:
         url = httpx2.URL(text)

@@ -140,6 +140,8 @@ class WireStream(httpcore2.AsyncNetworkStream):
         return wire.take(max_bytes)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - theirs
+        if not buffer:
+            return
         trace, wire = self._trace, self._wire
         if trace.started is None:
             trace.started = perf_counter()

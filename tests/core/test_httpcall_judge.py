@@ -1,0 +1,114 @@
+"""What a call's facts mean, one row per sentence."""
+
+import json
+from time import perf_counter
+
+import pytest
+
+from crontask_core.httpcall import CallError, CallFacts, HttpRequest, Reason, SuccessRule, judge
+from crontask_core.model.execution import MAX_MESSAGE, Timings
+
+REQUEST = HttpRequest("GET", "https://h.test/")
+
+
+def rule(*codes: tuple[int, int], regex: str | None = None) -> HttpRequest:
+    return HttpRequest("GET", "https://h.test/", success=SuccessRule(codes or ((200, 299),), regex))
+
+
+@pytest.mark.parametrize(
+    ("request_", "facts", "reason", "message"),
+    [
+        (REQUEST, CallFacts(200), "Completed", "the server answered 200 OK"),
+        (REQUEST, CallFacts(204, redirects=2), "Completed", "the server answered 204 No Content after 2 redirects"),
+        (REQUEST, CallFacts(299), "Completed", "the server answered 299"),
+        (REQUEST, CallFacts(300), "BadStatus", "the server answered 300 Multiple Choices; success is 200-299"),
+        (REQUEST, CallFacts(101), "BadStatus", "the server answered 101 Switching Protocols; success is 200-299"),
+        (REQUEST, CallFacts(503), "BadStatus", "the server answered 503 Service Unavailable; success is 200-299"),
+        (rule((404, 404), (500, 502)), CallFacts(501), "Completed", "the server answered 501 Not Implemented"),
+        (
+            rule((404, 404), (500, 502)),
+            CallFacts(200),
+            "BadStatus",
+            "the server answered 200 OK; success is 404, 500-502",
+        ),
+        (rule(regex="do?ne"), CallFacts(200, b"all done"), "Completed", "the server answered 200 OK"),
+        (rule(regex="(?i)DONE"), CallFacts(200, b"all done"), "Completed", "the server answered 200 OK"),
+        (rule(regex="^done"), CallFacts(200, b"all done"), "BodyMismatch", "the body does not match ^done"),
+        (rule(regex="x"), CallFacts(200), "BodyMismatch", "the body does not match x"),
+        (rule(regex="ü"), CallFacts(200, "über".encode()), "Completed", "the server answered 200 OK"),
+        (rule(regex="ok"), CallFacts(200, b"\xff\x00ok\xfe"), "Completed", "the server answered 200 OK"),
+        (
+            rule(regex="x"),
+            CallFacts(200, b"abc", truncated=True),
+            "BodyMismatch",
+            "the first 3 bytes of the body do not match x",
+        ),
+        (rule(regex="done"), CallFacts(500, b"done"), "BadStatus", "the server answered 500 Internal Server Error; "),
+        (REQUEST, CallFacts(error=CallError(Reason.REFUSED, "no")), "Refused", "no"),
+        (REQUEST, CallFacts(200, error=CallError(Reason.RESET, "broke")), "Reset", "broke"),
+        (REQUEST, CallFacts(200, b"x", error=CallError(Reason.TOO_LARGE, "big")), "TooLarge", "big"),
+    ],
+)
+def test_verdicts(request_: HttpRequest, facts: CallFacts, reason: str, message: str) -> None:
+    result = judge(request_, facts, output_bytes=100)
+    assert (result.succeeded, result.reason) == (reason == "Completed", reason)
+    assert result.message.startswith(message)
+    assert result.http_status == facts.http_status
+
+
+def test_timings_are_handed_on() -> None:
+    timings = Timings(total_microseconds=5)
+    assert judge(REQUEST, CallFacts(200, timings=timings), output_bytes=0).timings == timings
+
+
+@pytest.mark.parametrize(
+    ("body", "limit", "output", "truncated"),
+    [
+        (b"", 10, "", False),
+        (b"hello", 10, "hello", False),
+        (b"hello", 5, "hello", False),
+        (b"hello", 4, "hell", True),
+        (b"hello", 0, "", True),
+        (b"", 0, "", False),
+        ("äöü".encode(), 6, "äöü", False),
+        ("äöü".encode(), 5, "äö", True),
+        ("a😀b".encode(), 4, "a", True),
+        ("a😀b".encode(), 5, "a😀", True),
+        (b"a\xffb", 10, "a\ufffdb", False),
+        # A replacement is longer than what it replaces: the limit holds for what is kept.
+        (b"\xff" * 10, 10, "\ufffd" * 3, True),
+        (b"a\x00b\x1b[31m\r\n\tc", 40, "a\ufffdb\ufffd[31m\r\n\tc", False),
+    ],
+)
+def test_output_is_bounded_text(body: bytes, limit: int, output: str, truncated: bool) -> None:
+    result = judge(REQUEST, CallFacts(200, body), output_bytes=limit)
+    assert (result.output, result.output_truncated) == (output, truncated)
+    assert len(result.output.encode()) <= limit
+    assert json.loads(json.dumps(result.output)) == output
+
+
+def test_output_of_a_cut_body_is_truncated() -> None:
+    result = judge(REQUEST, CallFacts(200, b"ab", truncated=True), output_bytes=10)
+    assert (result.output, result.output_truncated) == ("ab", True)
+
+
+def test_echoed_credentials_are_blotted_out_of_output_and_message() -> None:
+    request = HttpRequest("GET", "https://h.test/", masked=(b"tok-123456", b"pass"))
+    facts = CallFacts(200, b'{"auth": "Bearer tok-123456", "p": "pass"}')
+    assert judge(request, facts, output_bytes=100).output == '{"auth": "Bearer ***", "p": "***"}'
+    # The credential stands across the cut: blotted out first, cut second.
+    assert judge(request, facts, output_bytes=25).output == '{"auth": "Bearer ***", "p'
+    failed = CallFacts(error=CallError(Reason.TLS_ERROR, "no tok-123456 here"))
+    assert judge(request, failed, output_bytes=100).message == "no *** here"
+
+
+def test_messages_are_bounded() -> None:
+    facts = CallFacts(error=CallError(Reason.CONNECT_ERROR, "x" * 5000))
+    assert len(judge(REQUEST, facts, output_bytes=10).message) == MAX_MESSAGE
+
+
+@pytest.mark.parametrize("regex", ["(a+)+$", "(a|aa)+$", "(.*a){20}b", "^(([a-z])+.)+[A-Z]([a-z])+$"])
+def test_a_regex_cannot_explode(regex: str) -> None:
+    started = perf_counter()
+    judge(rule(regex=regex), CallFacts(200, b"a" * 1_000_000 + b"!"), output_bytes=10)
+    assert perf_counter() - started < 2
