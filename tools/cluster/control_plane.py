@@ -5,11 +5,11 @@ control plane, but listens on 127.0.0.1 alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from . import certificates, kubeconfig, processes
+from . import certificates, files, kubeconfig, processes
 from .api import Api
+from .facts import Facts
 from .network import SERVICES, Network
 from .paths import State
 from .settings import Settings
@@ -17,21 +17,13 @@ from .settings import Settings
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
-@dataclass(frozen=True)
-class Ports:
-    """The ports that a control plane takes on this machine."""
-
-    apiserver: int
-    etcd: int
-    etcd_peer: int
-
-    @property
-    def server(self) -> str:
-        return f"https://127.0.0.1:{self.apiserver}"
+def server(facts: Facts) -> str:
+    """Where kubectl on this machine finds the API server."""
+    return f"https://127.0.0.1:{facts.apiserver}"
 
 
-def etcd_args(state: State, ports: Ports) -> list[str]:
-    client, peer = f"http://127.0.0.1:{ports.etcd}", f"http://127.0.0.1:{ports.etcd_peer}"
+def etcd_args(state: State, facts: Facts) -> list[str]:
+    client, peer = f"http://127.0.0.1:{facts.etcd}", f"http://127.0.0.1:{facts.etcd_peer}"
     return [
         "--name=crontask",
         f"--data-dir={state.etcd}",
@@ -48,7 +40,7 @@ def etcd_args(state: State, ports: Ports) -> list[str]:
     ]
 
 
-def apiserver_args(state: State, ports: Ports, network: Network | None, further: tuple[str, ...]) -> list[str]:
+def apiserver_args(state: State, facts: Facts, network: Network | None, further: tuple[str, ...]) -> list[str]:
     pki = state.pki
     # Pods reach the server at the host's end of the node's link, kubectl at 127.0.0.1: hence all addresses. Whoever
     # has no certificate or token of this cluster is turned away. Without a node there is nobody to tell an address.
@@ -59,8 +51,8 @@ def apiserver_args(state: State, ports: Ports, network: Network | None, further:
     )
     return [
         *reach,
-        f"--secure-port={ports.apiserver}",
-        f"--etcd-servers=http://127.0.0.1:{ports.etcd}",
+        f"--secure-port={facts.apiserver}",
+        f"--etcd-servers=http://127.0.0.1:{facts.etcd}",
         f"--service-cluster-ip-range={SERVICES}",
         "--anonymous-auth=false",
         "--authorization-mode=Node,RBAC",
@@ -99,24 +91,24 @@ def scheduler_args(state: State) -> list[str]:
     return [f"--kubeconfig={state.pki / 'scheduler.kubeconfig'}", "--secure-port=0", "--leader-elect=false"]
 
 
-def write_files(state: State, ports: Ports, node: str, network: Network | None) -> None:
+def write_files(state: State, facts: Facts, network: Network | None) -> None:
     """Certificates and kubeconfigs; the administrator's becomes `.cluster/kubeconfig`."""
     addresses = ["127.0.0.1", "10.96.0.1", *([network.host, network.node] if network else [])]
-    certificates.write_all(state.pki, node, addresses)
+    certificates.write_all(state.pki, state.name, addresses)
     for name in ("controller-manager", "scheduler"):
-        text = kubeconfig.from_pki(state.pki, name, ports.server, name=state.name)
-        kubeconfig.write(state.pki / f"{name}.kubeconfig", text)
-    kubeconfig.write(state.kubeconfig, kubeconfig.from_pki(state.pki, "admin", ports.server, name=state.name))
+        text = kubeconfig.from_pki(state.pki, name, server(facts), name=state.name)
+        files.write_private(state.pki / f"{name}.kubeconfig", text)
+    files.write_private(state.kubeconfig, kubeconfig.from_pki(state.pki, "admin", server(facts), name=state.name))
 
 
 def start(
-    settings: Settings, ports: Ports, network: Network | None, programs: Mapping[str, Path], env: Mapping[str, str]
+    settings: Settings, facts: Facts, network: Network | None, programs: Mapping[str, Path], env: Mapping[str, str]
 ) -> Api:
     """Start what does not run, in order, and return once the API server is ready."""
     state = settings.state
     api = Api.of(state.kubeconfig)
-    _start(state, "etcd", programs, etcd_args(state, ports), env)
-    _start(state, "kube-apiserver", programs, apiserver_args(state, ports, network, settings.apiserver_args), env)
+    _start(state, "etcd", programs, etcd_args(state, facts), env)
+    _start(state, "kube-apiserver", programs, apiserver_args(state, facts, network, settings.apiserver_args), env)
     # Before this the controller manager gives up at once: it wants a ConfigMap that the server makes.
     processes.wait_ready(state, "kube-apiserver", api.is_ready, settings.wait)
     _start(state, "kube-controller-manager", programs, controller_manager_args(state, settings.kcm_args), env)

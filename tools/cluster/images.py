@@ -8,9 +8,7 @@ it needs. Archives are kept in the user's cache, named after what they were made
 import hashlib
 import io
 import json
-import os
 import platform
-import shutil
 import sys
 import sysconfig
 import tarfile
@@ -18,9 +16,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import missing
 from .node_files import PAUSE_IMAGE
-from .rootfs import Layer, add_python, add_shell
+from .rootfs import Layer, add_python, add_shell, busybox, find_busybox
 from .say import say
 
 DEMO_IMAGE = "localhost/crontask/shell:1"
@@ -47,6 +44,20 @@ def standard() -> list[Image]:
         Image(DEMO_IMAGE, add_shell, ("sh",)),
         Image(PYTHON_IMAGE, add_python, ("python3",)),
     ]
+
+
+def names(*, own: bool) -> dict[str, str]:
+    """The images that tests and the demo use, by the name of their setting: ours, or ones that a registry has."""
+    if own:
+        return {"DEMO_IMAGE": DEMO_IMAGE, "PYTHON_IMAGE": PYTHON_IMAGE}
+    return {"DEMO_IMAGE": "busybox:1.37", "PYTHON_IMAGE": "python:3.13-slim"}
+
+
+def archives_if_possible(cache: Path) -> list[Path]:
+    """The standard images where they can be made (Linux with busybox), else none."""
+    if not sys.platform.startswith("linux") or find_busybox() is None:
+        return []
+    return archives(standard(), cache)
 
 
 def archives(images: Iterable[Image], cache: Path) -> list[Path]:
@@ -90,11 +101,8 @@ def config(image: Image, layer_sha256: str) -> dict[str, object]:
 
 def _key(image: Image) -> str:
     """Changes with the image's name and command, with busybox, Python and the way the layer is made."""
-    busybox = shutil.which("busybox", path=f"{os.environ.get('PATH', '')}:/bin:/usr/bin")
-    if busybox is None:
-        raise missing("busybox", "install the package busybox-static")
     made_by = [Path(__file__).with_name(name).read_bytes() for name in ("images.py", "rootfs.py")]
-    what = [image.name, str(Path(busybox).stat().st_size), sys.version, sysconfig.get_path("stdlib")]
+    what = [image.name, str(busybox().stat().st_size), sys.version, sysconfig.get_path("stdlib")]
     digest = hashlib.sha256(b"".join([*made_by, "\n".join(what).encode()])).hexdigest()
     return f"{image.name.rpartition('/')[2].replace(':', '-')}-{digest[:12]}"
 

@@ -1,7 +1,6 @@
-"""kubeconfig files: who talks to the API server, and how it is recognised. Pure rendering, plus one private write."""
+"""kubeconfig files: who talks to the API server, and how it is recognised. Rendering only."""
 
 import base64
-import os
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +29,6 @@ def from_pki(pki: Path, client: str, server: str, *, name: str) -> str:
     """The kubeconfig of one of the certificates that `certificates.write_all` has made."""
     read = [(pki / file).read_bytes() for file in ("ca.crt", f"{client}.crt", f"{client}.key")]
     return with_certificate(server, *read, name=name)
-
-
-def write(file: Path, text: str) -> None:
-    """Write a file that only this user may read, all of it or nothing."""
-    draft = file.with_name(f".{file.name}.part")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as target:
-        target.write(text)
-    draft.replace(file)
 
 
 def _render(server: str, ca: str, user: dict[str, str], name: str) -> str:

@@ -12,10 +12,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import kubeconfig, network, node_files, processes
+from . import files, kubeconfig, network, node_files, processes
 from .api import Api
-from .control_plane import Ports
 from .errors import ClusterError
+from .facts import Facts
 from .network import Network
 from .paths import State
 from .settings import Settings
@@ -39,7 +39,7 @@ def obstacle() -> str | None:
     return None if result.returncode == 0 else f"namespaces are not allowed here ({result.stderr.strip()})"
 
 
-def write_files(state: State, ports: Ports, net: Network, plugins: Path) -> None:
+def write_files(state: State, facts: Facts, net: Network, plugins: Path) -> None:
     """The folder that the node sees as /mnt."""
     folder = state.node
     for name in ("bin", "cni", "images", "lib", "pki"):
@@ -50,8 +50,8 @@ def write_files(state: State, ports: Ports, net: Network, plugins: Path) -> None
         file.write_text(f"{value}\n")
     (folder / "pki" / "ca.crt").write_bytes((state.pki / "ca.crt").read_bytes())
     for name in BUILT:
-        text = kubeconfig.from_pki(state.pki, name, f"https://{net.host}:{ports.apiserver}", name=state.name)
-        kubeconfig.write(folder / "pki" / f"{name}.kubeconfig", text)
+        text = kubeconfig.from_pki(state.pki, name, f"https://{net.host}:{facts.apiserver}", name=state.name)
+        files.write_private(folder / "pki" / f"{name}.kubeconfig", text)
     (folder / "cni" / "10-crontask.conflist").write_text(node_files.pod_network(net))
     (folder / "containerd.toml").write_text(node_files.containerd(str(plugins), snapshotter(state.folder)))
     (folder / "kubelet.yaml").write_text(node_files.kubelet(state.name))

@@ -86,18 +86,29 @@ class Layer:
             self._archive.addfile(member, io.BytesIO(content))
 
 
+def find_busybox() -> Path | None:
+    found = shutil.which("busybox", path="/bin:/usr/bin:/usr/local/bin")
+    return Path(found) if found else None
+
+
+def busybox() -> Path:
+    """The busybox of this machine; ClusterError (code 6) where there is none."""
+    found = find_busybox()
+    if found is None:
+        raise missing("busybox", "install the package busybox-static")
+    return found
+
+
 def add_shell(layer: Layer) -> None:
     """busybox under each of its names, and the few files that programs look for."""
-    busybox = shutil.which("busybox")
-    if busybox is None:
-        raise missing("busybox", "install the package busybox-static")
+    program = busybox()
     for folder in ("bin", "etc", "root", "usr/bin", "usr/local/bin", "var"):
         layer.folder(folder)
     layer.folder("tmp", 0o1777)
     layer.text("etc/passwd", _PASSWD)
     layer.text("etc/group", _GROUP)
-    layer.program("bin/busybox", Path(busybox))
-    names = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True, timeout=30).stdout
+    layer.program("bin/busybox", program)
+    names = subprocess.run([program, "--list"], capture_output=True, text=True, check=True, timeout=30).stdout
     for name in names.split():
         layer.link(f"bin/{name}", "busybox")
 

@@ -1,0 +1,154 @@
+"""CronTask on a cluster that is up: its definitions, its rights, its operators and the witness of HTTP calls.
+
+The operators run on this machine but with the rights they would have in the cluster: their kubeconfig holds a
+token of the ServiceAccount that `deploy/rbac.yaml` makes.
+"""
+
+import base64
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import yaml
+
+from . import files, kubeconfig, ports, processes
+from .errors import ClusterError
+from .facts import Facts
+from .kubectl import Kubectl
+from .paths import CHECKOUT, TOOLS, State
+from .settings import Settings
+
+NAMESPACE = "crontask-system"
+ACCOUNT = "crontask-operator"
+_SECRET = "crontask-operator-outside"
+_TOKEN = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "type": "kubernetes.io/service-account-token",
+    "metadata": {
+        "name": _SECRET,
+        "namespace": NAMESPACE,
+        "annotations": {"kubernetes.io/service-account.name": ACCOUNT},
+    },
+}
+_DEFINITIONS = CHECKOUT / "crds"
+_RIGHTS = CHECKOUT / "deploy" / "rbac.yaml"
+
+
+def install(state: State, kubectl: Kubectl, wait: float) -> None:
+    """Apply definitions and rights, and write the operators' kubeconfig."""
+    apply = ("apply", "--server-side", "--force-conflicts")
+    kubectl.run(*apply, "--filename", str(_DEFINITIONS), "--filename", str(_RIGHTS))
+    kubectl.run(*apply, "--filename", "-", text=yaml.safe_dump(_TOKEN))
+    kubectl.run("wait", "--for=condition=Established", f"--timeout={wait:.0f}s", "--filename", str(_DEFINITIONS))
+    text = kubeconfig.with_token(
+        kubeconfig.cluster_of(state.kubeconfig.read_text()), _token(kubectl, wait), name=ACCOUNT
+    )
+    files.write_private(state.operator_kubeconfig, text)
+
+
+def uninstall(kubectl: Kubectl) -> None:
+    """Take everything away that `install` has applied."""
+    gone = ("delete", "--ignore-not-found", "--timeout=60s")
+    kubectl.run(*gone, "--filename", str(_DEFINITIONS), "--filename", str(_RIGHTS))
+
+
+def start_receiver(settings: Settings, facts: Facts, env: Mapping[str, str]) -> Facts:
+    """Start the receiver unless it runs; returns the facts with its port."""
+    state = settings.state
+    if processes.running(state, "receiver") is not None:
+        return facts
+    port = facts.receiver if facts.receiver and ports.is_free(facts.receiver) else ports.next_free(8099)
+    facts = replace(facts, receiver=port).write(state.facts)
+    command = [sys.executable, "-P", str(TOOLS / "receiver.py"), f"--port={port}", f"--record={state.received}"]
+    processes.start(state, "receiver", command, env)
+    processes.wait_ready(state, "receiver", partial(_answers, receiver_url(facts)), settings.wait)
+    return facts
+
+
+def start_operators(settings: Settings, facts: Facts, env: Mapping[str, str]) -> Facts:
+    """Bring the number of operators to what was asked for; returns the facts with their ports."""
+    state = settings.state
+    stop_operators(state, settings.operators)
+    for number in range(1, settings.operators + 1):
+        name = operator_name(number)
+        if processes.running(state, name) is not None:
+            continue
+        port = _metrics_port(settings, facts.operators, number)
+        kept = facts.operators[: number - 1]
+        facts = replace(facts, operators=(*kept, port, *facts.operators[number:])).write(state.facts)
+        program = Path(sys.executable).parent / "crontask-operator"
+        own = operator_environment(state, number, port, facts.subnet, env)
+        processes.start(state, name, [str(program)], own)
+    facts = replace(facts, operators=facts.operators[: settings.operators]).write(state.facts)
+    for number, port in enumerate(facts.operators, 1):
+        ready = partial(_answers, f"http://127.0.0.1:{port}/readyz")
+        processes.wait_ready(state, operator_name(number), ready, settings.wait)
+    return facts
+
+
+def stop_operators(state: State, keep: int = 0) -> None:
+    """Stop the operators above the number to keep, politely: they hand their shards over."""
+    for number in range(keep + 1, 11):
+        pid = processes.running(state, operator_name(number))
+        if pid is not None:
+            processes.stop(pid, 30)
+        state.pid_file(operator_name(number)).unlink(missing_ok=True)
+
+
+def operator_name(number: int) -> str:
+    return f"crontask-operator-{number}"
+
+
+def operator_environment(state: State, number: int, port: int, subnet: str, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of one operator; what the user has set of CRONTASK_… stays, but for the addresses."""
+    allowed = [env.get("CRONTASK_EGRESS_ALLOW", ""), "127.0.0.0/8", subnet]
+    return {
+        "CRONTASK_LOG_FORMAT": "console",
+        **env,
+        "KUBECONFIG": str(state.operator_kubeconfig),
+        "CRONTASK_IDENTITY": operator_name(number),
+        "CRONTASK_METRICS_ADDRESS": f"127.0.0.1:{port}",
+        "CRONTASK_EGRESS_ALLOW": ",".join(filter(None, allowed)),
+        "CRONTASK_LEASE_NAMESPACE": NAMESPACE,
+    }
+
+
+def receiver_url(facts: Facts) -> str:
+    return f"http://127.0.0.1:{facts.receiver}"
+
+
+def _metrics_port(settings: Settings, known: tuple[int, ...], number: int) -> int:
+    """The port it had before, else the promised one for the first operator and free ones after it."""
+    if number <= len(known) and ports.is_free(known[number - 1]):
+        return known[number - 1]
+    if number == 1:
+        return ports.promised(settings.metrics_port, "METRICS_PORT")
+    return ports.next_free(known[number - 2] + 1)
+
+
+def _token(kubectl: Kubectl, wait: float) -> str:
+    """The token that the controller manager puts into the Secret."""
+    found = ""
+
+    def there() -> bool:
+        nonlocal found
+        secret = kubectl.get("secret", "--namespace", NAMESPACE, _SECRET)
+        found = (secret or {}).get("data", {}).get("token", "")
+        return bool(found)
+
+    if not processes.until(there, wait):
+        raise ClusterError("The operator's ServiceAccount got no token: see kube-controller-manager's log, try again.")
+    return base64.b64decode(found).decode()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
