@@ -7,12 +7,12 @@ passes, and the operator says in the Ready condition what is wrong with it.
 
 _OTHER = "(has(self.grammar) && self.grammar != 'standard') || "
 _WORD = "self.schedule.trim().startsWith('@')"
-_ZONED = r"^\s*(CRON_)?TZ="
+_ZONED = r"(?i)^\s*(CRON_)?TZ="
 _FIELDS = r"^\s*\S+(\s+\S+){4,6}\s*$"
 _CHARACTERS = r"^[-0-9A-Za-z*/,?#()\s]*$"
 _WORDS = "yearly|annually|monthly|weekly|daily|midnight|hourly|manual"
-_EVERY = r"every\s+[+]?([0-9.]+[a-zµμ]+)+"
-_AT = r"at\s+\d{4}-\d\d-\d\d[Tt ]\d{1,2}:\d\d(:\d\d([.,]\d+)?)?([Zz]|[-+]\d\d:?\d\d)"
+_EVERY = r"every\s+[+]?([0-9.]+[a-z]+)+"
+_AT = r"at\s+\d{4}-\d\d-\d\dT\d{1,2}:\d\d:\d\d([.,]\d+)?(Z|[-+]\d\d:\d\d)"
 
 SCHEDULE_RULES = (
     (

@@ -1,0 +1,135 @@
+"""What happens next to one execution: an attempt, an end, or a wait.
+
+The order of questions: has it ended? is an attempt open? does somebody want it
+stopped? is there an attempt left? HTTP attempts report their own end; the end
+of a pod attempt is read from its pod (`crontask_core.pods`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from crontask_core.model import FINAL_PHASES, Attempt, Phase, TaskSpec
+from crontask_core.model.action import DEFAULT_PENDING_SECONDS
+from crontask_core.pods import PodEnd, PodFacts, PodPending, judge_pod
+from crontask_core.retry import retry_at
+
+StopReason = Literal["Stopped", "Replaced"]
+
+
+@dataclass(frozen=True, slots=True)
+class EndAttempt:
+    """Delete the pod, or drop the call, of the open attempt, and wait for its end."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionObservation:
+    """All that the next step depends on, besides the time."""
+
+    phase: Phase
+    attempts: tuple[Attempt, ...]
+    spec: TaskSpec | None
+    """The task's spec; None where the task is gone."""
+    stop: StopReason | None
+    """Why the execution is to be stopped, where somebody wants that."""
+    pod: PodFacts | None
+    """The pod of the open attempt, as far as it has been seen."""
+    ending: EndAttempt | None = None
+    """What was already done to end the open attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartAttempt:
+    """Begin the attempt of this number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAttempt:
+    """The open attempt has ended; its pod, if it still exists, is to be deleted."""
+
+    end: PodEnd
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The execution has its outcome."""
+
+    phase: Phase
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before this time (None: before the next event)."""
+
+    until: datetime | None
+
+
+Step = StartAttempt | CloseAttempt | EndAttempt | Finish | Wait
+
+
+def plan_execution(seen: ExecutionObservation, now: datetime) -> Step:
+    """The next step of the execution at `now`."""
+    if seen.phase in FINAL_PHASES:
+        return Wait(None)
+    last = seen.attempts[-1] if seen.attempts else None
+    if last is not None and last.finished_at is None:
+        return _open_attempt(seen, now)
+    if last is not None and last.reason == "Completed":
+        return Finish("Succeeded", "Completed", "")
+    if seen.stop is not None:
+        return Finish("Cancelled", seen.stop, _stop_message(seen.stop))
+    if seen.spec is None:
+        return Finish("Cancelled", "TaskDeleted", "The task was deleted.")
+    if last is None or last.finished_at is None:
+        return StartAttempt(1)
+    again = retry_at(seen.spec.retry, last.number, last.finished_at)
+    if again is None:
+        return Finish("Failed", last.reason or "Failed", last.message or "")
+    return StartAttempt(last.number + 1) if now >= again else Wait(again)
+
+
+def _stop_message(reason: StopReason) -> str:
+    if reason == "Replaced":
+        return "A later instant replaced this execution (concurrencyPolicy Replace)."
+    return "The execution was stopped (spec.stop)."
+
+
+def _open_attempt(seen: ExecutionObservation, now: datetime) -> Step:
+    wanted = EndAttempt(seen.stop, _stop_message(seen.stop)) if seen.stop else None
+    if seen.pod is None:
+        # An HTTP call in flight, or a pod that is being created.
+        return wanted if wanted and not seen.ending else Wait(None)
+    pending, timeout = _limits(seen.spec)
+    verdict = judge_pod(seen.pod, now, pending_timeout=pending, timeout=timeout)
+    if isinstance(verdict, PodEnd):
+        return CloseAttempt(_as_wanted(verdict, seen.ending))
+    if wanted and not seen.ending:
+        return wanted
+    if isinstance(verdict, PodPending):
+        return Wait(verdict.look_again_at)
+    if not verdict.ran:
+        return CloseAttempt(PodEnd(False, verdict.reason, verdict.message))
+    return Wait(None) if seen.ending else EndAttempt(verdict.reason, verdict.message)
+
+
+def _limits(spec: TaskSpec | None) -> tuple[timedelta, timedelta | None]:
+    """How long the pod may wait, and how long it may run."""
+    if spec is None:
+        return timedelta(seconds=DEFAULT_PENDING_SECONDS), None
+    pending = spec.pod.pending_timeout_seconds if spec.pod else DEFAULT_PENDING_SECONDS
+    timeout = timedelta(seconds=spec.timeout_seconds) if spec.timeout_seconds else None
+    return timedelta(seconds=pending), timeout
+
+
+def _as_wanted(end: PodEnd, ending: EndAttempt | None) -> PodEnd:
+    """A pod that we deleted ended for our reason, whatever its last state says."""
+    if ending is None or end.succeeded:
+        return end
+    return PodEnd(False, ending.reason, ending.message)

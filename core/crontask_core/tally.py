@@ -1,0 +1,126 @@
+"""What the operator remembers of a task between status writes: counts, last times, conditions.
+
+A tally starts from the status that the API server keeps and is folded forward
+with every outcome; `status_of` turns it into the next status. It is small on
+purpose: there is one for each task.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from crontask_core.model import Condition, Counts, LastExecution, Phase, TaskStatus, Trigger
+from crontask_core.model.base import ConditionStatus
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts and last times of one task. Times are aware UTC."""
+
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    lost: int = 0
+    skipped: int = 0
+    missed: int = 0
+    consecutive_failures: int = 0
+    last_schedule: datetime | None = None
+    last_successful: datetime | None = None
+    last_failed: datetime | None = None
+    last_missed: datetime | None = None
+    last_execution: LastExecution | None = None
+    conditions: tuple[Condition, ...] = field(default=())
+
+    def started(self, scheduled_at: datetime) -> None:
+        """An instant was started."""
+        self.last_schedule = max(self.last_schedule or scheduled_at, scheduled_at)
+
+    def left_out(self, *, skipped: Iterable[datetime] = (), missed: Iterable[datetime] = ()) -> None:
+        """Instants were skipped for an overlap, or missed."""
+        skipped, missed = tuple(skipped), tuple(missed)
+        self.skipped += len(skipped)
+        self.missed += len(missed)
+        for at in (*skipped, *missed):
+            self.last_missed = max(self.last_missed or at, at)
+
+    def ended(self, name: str, phase: Phase, trigger: Trigger, reason: str | None, at: datetime) -> None:
+        """An execution has its outcome."""
+        self.last_execution = LastExecution(name=name, phase=phase, trigger=trigger, reason=reason)
+        if phase == "Succeeded":
+            self.succeeded += 1
+            self.consecutive_failures = 0
+            self.last_successful = at
+        elif phase == "Failed":
+            self.failed += 1
+            self.consecutive_failures += 1
+            self.last_failed = at
+        elif phase == "Lost":
+            self.lost += 1
+        else:
+            self.cancelled += 1
+
+    def set_condition(
+        self, kind: str, status: ConditionStatus, reason: str, message: str, *, generation: int, now: datetime
+    ) -> None:
+        """Sets one condition; its transition time moves only when the status changes."""
+        since = now
+        for condition in self.conditions:
+            if condition.type == kind and condition.status == status:
+                since = condition.last_transition_time
+        new = Condition(
+            type=kind,
+            status=status,
+            reason=reason,
+            message=message,
+            observed_generation=generation,
+            last_transition_time=since,
+        )
+        others = tuple(condition for condition in self.conditions if condition.type != kind)
+        self.conditions = tuple(sorted((*others, new), key=lambda condition: condition.type))
+
+    def counts(self) -> Counts:
+        """The counts as the status shows them."""
+        return Counts(
+            succeeded=self.succeeded,
+            failed=self.failed,
+            cancelled=self.cancelled,
+            lost=self.lost,
+            skipped=self.skipped,
+            missed=self.missed,
+        )
+
+
+def tally_of(status: TaskStatus) -> Tally:
+    """The tally that a stored status stands for."""
+    counts = status.counts
+    return Tally(
+        succeeded=counts.succeeded,
+        failed=counts.failed,
+        cancelled=counts.cancelled,
+        lost=counts.lost,
+        skipped=counts.skipped,
+        missed=counts.missed,
+        consecutive_failures=status.consecutive_failures,
+        last_schedule=status.last_schedule_time,
+        last_successful=status.last_successful_time,
+        last_failed=status.last_failed_time,
+        last_missed=status.last_missed_time,
+        last_execution=status.last_execution,
+        conditions=tuple(status.conditions),
+    )
+
+
+def status_of(tally: Tally, **rest: Any) -> TaskStatus:
+    """The status to store: the tally, and what else the caller knows (`TaskStatus` fields by name)."""
+    return TaskStatus(
+        counts=tally.counts(),
+        consecutive_failures=tally.consecutive_failures,
+        last_schedule_time=tally.last_schedule,
+        last_successful_time=tally.last_successful,
+        last_failed_time=tally.last_failed,
+        last_missed_time=tally.last_missed,
+        last_execution=tally.last_execution,
+        conditions=list(tally.conditions),
+        **rest,
+    )

@@ -1,0 +1,99 @@
+"""`crontask-operator`: settings, logs, credentials, then the operator beside Kopf until a signal."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import kopf
+import structlog
+import uvloop
+
+from crontask_core.errors import CronTaskError
+from crontask_kube.clock import SystemClock
+from crontask_kube.config import load
+from crontask_kube.connection import Connection
+from crontask_operator import handlers, logs
+from crontask_operator.health import Health
+from crontask_operator.program import Operator, egress_policy
+from crontask_operator.settings import Settings, read_settings
+from crontask_operator.supervision import supervise
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    """Runs until SIGTERM or SIGINT; exits 2 where a setting or the credentials are wrong."""
+    try:
+        settings = read_settings()
+        logs.configure(settings.log_format, settings.log_level)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(settings))
+    except (CronTaskError, OSError) as error:
+        sys.stderr.write(f"crontask-operator: {error}\n")
+        sys.exit(2)
+
+
+async def run(settings: Settings) -> None:
+    """The operator's life."""
+    clock = SystemClock()
+    environ = dict(os.environ)  # noqa: TID251 - the credentials' loader is given it whole
+    connection = await load(environ, clock=clock, kubeconfig=settings.kubeconfig or None)
+    policy = await egress_policy(settings, connection)
+    operator = Operator(settings, connection, clock, f"{settings.identity}-{os.getpid()}", policy)
+    health = Health(
+        settings.metrics_address,
+        idle_seconds=operator.idle_seconds,
+        ready=operator.problem,
+        metrics=operator.exposition,
+    )
+    await health.start()
+    operator.start()
+    stop = asyncio.Event()
+    log.info("started", identity=settings.identity, server=connection.server, namespaces=settings.namespaces or "all")
+    try:
+        await _watch(settings, connection, operator, stop)
+    finally:
+        await health.close()
+        await operator.close()
+        log.info("stopped")
+
+
+async def _watch(settings: Settings, connection: Connection, operator: Operator, stop: asyncio.Event) -> None:
+    """Kopf, until the signal; the drain comes before Kopf's end, because it needs the watches."""
+    stopping = asyncio.Event()
+    drain = asyncio.create_task(_drain_on(stopping, operator, stop))
+
+    async def watches() -> None:
+        registry = handlers.registry(operator.receive, connection)
+
+        @kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)
+        async def take_signals(**_: object) -> None:
+            # Kopf's own handlers, set just before this, would end it at once.
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+
+        await kopf.operator(
+            registry=registry,
+            settings=handlers.settings(),
+            clusterwide=not settings.namespaces,
+            namespaces=settings.namespaces,
+            standalone=True,
+            stop_flag=stop,
+        )
+
+    await supervise(watches, stopping=stop.is_set, monotonic=SystemClock().monotonic)
+    await drain
+
+
+async def _drain_on(stopping: asyncio.Event, operator: Operator, stop: asyncio.Event) -> None:
+    await stopping.wait()
+    log.info("stopping")
+    try:
+        await operator.drain()
+    finally:
+        stop.set()
+
+
+if __name__ == "__main__":
+    main()

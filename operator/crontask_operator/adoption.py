@@ -1,0 +1,179 @@
+"""Executions and pods that come from outside: made by hand, or left by an earlier leader.
+
+`execution_seen`, `pod_seen` and their `_gone` twins are fed by Kopf, by the
+take-over and by the resync, and are idempotent. What an earlier leader had under
+way is picked up during the take-over only: later, an execution that says Running
+and is not ours can only be an old event of one that has ended.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from crontask_core.history import Ended
+from crontask_core.model import FINAL_PHASES, Attempt, ExecutionSpec, ExecutionStatus
+from crontask_core.names import ANNOTATION_SCHEDULED_AT, LABEL_ATTEMPT, LABEL_TRIGGER, Key
+from crontask_core.pods import pod_facts
+from crontask_kube.clock import Clock
+from crontask_operator.byhand import ByHand
+from crontask_operator.executions import Executions
+from crontask_operator.executors.pod import of_pod
+from crontask_operator.index import Index, Run, Task
+from crontask_operator.ports import AttemptEnd
+from crontask_operator.sweeper import Sweeper
+
+log = structlog.get_logger(__name__)
+
+
+class Adoption:
+    """Keeps the index of executions true."""
+
+    def __init__(self, index: Index, clock: Clock, executions: Executions, by_hand: ByHand, sweeper: Sweeper) -> None:
+        self._index, self._clock = index, clock
+        self._executions, self._by_hand, self._sweeper = executions, by_hand, sweeper
+        self.leading = False
+
+    def execution_seen(self, body: dict[str, Any]) -> None:
+        """An execution exists in this state."""
+        meta = body["metadata"]
+        key = Key(meta["namespace"], meta["name"])
+        spec = ExecutionSpec.model_validate(body["spec"])
+        status = ExecutionStatus.model_validate(body.get("status") or {})
+        run = self._index.runs.get(key)
+        if run is not None:
+            run.version = meta["resourceVersion"]
+            if spec.stop:
+                self._executions.stop(run, "Stopped")
+        elif status.phase in FINAL_PHASES:
+            self._remember(key, spec, status)
+        elif self.leading and status.phase == "Pending":
+            self._by_hand.accept(key, body, spec)
+
+    def _remember(self, key: Key, spec: ExecutionSpec, status: ExecutionStatus) -> None:
+        task = self._index.tasks.get(Key(key.namespace, spec.task_ref.name))
+        if task is not None and status.finished_at and all(ended.name != key.name for ended in task.ended):
+            task.ended.append(Ended(key.name, status.phase, status.finished_at))
+
+    def execution_gone(self, key: Key, task: Key) -> None:
+        """An execution does not exist any more; one that runs is stopped, as deleting a Job ends its pods."""
+        known = self._index.tasks.get(task)
+        if known is not None:
+            known.ended = [ended for ended in known.ended if ended.name != key.name]
+        run = self._index.runs.get(key)
+        if run is not None and run.stored and run.phase not in FINAL_PHASES:
+            self._executions.stop(run, "Stopped")
+
+    def pod_seen(self, body: dict[str, Any], *, gone: bool = False) -> None:
+        """A pod of ours exists in this state, or was in this state when it went."""
+        whose = of_pod(body)
+        run = self._index.runs.get(whose[0]) if whose else None
+        if run is None or run.attempt is None or run.attempt.pod != body["metadata"]["name"]:
+            return
+        facts = pod_facts(body)
+        run.pod = facts.as_gone() if gone else facts
+        self._executions.advance(run)
+
+    def pod_vanished(self, run: Run, pod: str) -> None:
+        """The pod of a run's open attempt does not exist, and no event has told so."""
+        if run.attempt is None or run.attempt.pod != pod or run.attempt.finished_at is not None or run.calling:
+            return
+        if run.pod is not None:
+            run.pod = run.pod.as_gone()
+            self._executions.advance(run)
+        else:
+            self._executions.ended(run, AttemptEnd(False, "Deleted", "The pod vanished while no operator watched."))
+
+    def take_over(self, executions: list[dict[str, Any]], pods: list[dict[str, Any]]) -> None:
+        """Picks up everything that an earlier leader left, from full lists."""
+        self.leading = True
+        self._forget_missing({Key(e["metadata"]["namespace"], e["metadata"]["name"]) for e in executions})
+        left = [self._left_over(body) for body in executions]
+        for body in executions:
+            self.execution_seen(body)
+        for pod in pods:
+            self._pod_without_record(pod)
+            self.pod_seen(pod)
+        for run in left:
+            if run is not None and self._index.runs.get(run.key) is run:
+                self._resume(run)
+
+    def _forget_missing(self, existing: set[Key]) -> None:
+        for task in self._index.tasks.values():
+            task.ended = [ended for ended in task.ended if Key(task.key.namespace, ended.name) in existing]
+
+    def _left_over(self, body: dict[str, Any]) -> Run | None:
+        """The run that an unfinished record stands for; None for others."""
+        meta, spec = body["metadata"], ExecutionSpec.model_validate(body["spec"])
+        status = ExecutionStatus.model_validate(body.get("status") or {})
+        key = Key(meta["namespace"], meta["name"])
+        task = self._index.tasks.get(Key(key.namespace, spec.task_ref.name))
+        if status.phase != "Running" or task is None or key in self._index.runs:
+            return None
+        run = Run(
+            key=key,
+            task=task.key,
+            uid=task.uid,
+            trigger=spec.trigger,
+            scheduled_at=spec.scheduled_at or datetime.fromisoformat(meta["creationTimestamp"]),
+            phase="Running",
+            started_at=status.started_at,
+            lateness_milliseconds=status.lateness_milliseconds,
+            attempts=list(status.attempts),
+            stop="Stopped" if spec.stop else None,
+            stored=True,
+            version=meta["resourceVersion"],
+        )
+        self._index.add_run(run)
+        return run
+
+    def _pod_without_record(self, body: dict[str, Any]) -> None:
+        """A pod that was created right before the earlier leader died."""
+        whose = of_pod(body)
+        if whose is None or whose[0] in self._index.runs:
+            return
+        execution, task_key = whose
+        task = self._index.tasks.get(task_key)
+        if task is None:
+            return
+        if any(ended.name == execution.name for ended in task.ended):
+            self._sweeper.pods_of(execution)
+            return
+        self._index.add_run(_run_of_pod(body, execution, task))
+        task.unsaved.add(self._index.runs[execution].scheduled_at)
+        log.info("picked up a pod without record", execution=str(execution))
+
+    def _resume(self, run: Run) -> None:
+        """Goes on with a run whose record was left unfinished."""
+        task = self._index.tasks[run.task]
+        open_attempt = run.attempt is not None and run.attempt.finished_at is None
+        is_pod = task.spec().pod is not None if run.attempt is None else run.attempt.pod is not None
+        if is_pod and open_attempt and run.pod is None:
+            # The pod was created before this record was written, and it is gone.
+            self.pod_vanished(run, run.attempt.pod if run.attempt and run.attempt.pod else "")
+        elif not is_pod and (open_attempt or run.attempt is None):
+            if run.attempt is None:
+                run.attempts.append(Attempt(number=1))
+            self._executions.attempt_lost(run, task.spec(), self._clock.now())
+        else:
+            self._executions.advance(run)
+
+
+def _run_of_pod(body: dict[str, Any], execution: Key, task: Task) -> Run:
+    meta = body["metadata"]
+    facts = pod_facts(body)
+    scheduled_at = datetime.fromisoformat(meta["annotations"][ANNOTATION_SCHEDULED_AT])
+    number = int(meta["labels"].get(LABEL_ATTEMPT, "1"))
+    attempt = Attempt(number=number, pod=facts.name, started_at=facts.created_at)
+    late = (facts.created_at - scheduled_at).total_seconds() * 1000
+    return Run(
+        key=execution,
+        task=task.key,
+        uid=task.uid,
+        trigger=meta["labels"].get(LABEL_TRIGGER, "Schedule"),
+        scheduled_at=scheduled_at,
+        phase="Running",
+        started_at=facts.created_at,
+        lateness_milliseconds=max(0, round(late)),
+        attempts=[attempt],
+    )

@@ -1,0 +1,127 @@
+"""Executions made by hand: "run now".
+
+The object is its own lock: before anything is sent, its phase becomes Running by
+a compare-and-swap on its resourceVersion, so that two operators never both begin.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from crontask_core.manifests import execution_labels, owner
+from crontask_core.model import ExecutionSpec, Phase
+from crontask_core.names import Key
+from crontask_kube.client import ApiClient
+from crontask_kube.clock import Clock
+from crontask_kube.errors import Conflict, KubeError, NotFound
+from crontask_kube.resources import EXECUTIONS, TASKS
+from crontask_operator.executions import Executions
+from crontask_operator.index import Index, Run, Task
+from crontask_operator.tasks import Tasks
+from crontask_operator.workers import Workers
+
+log = structlog.get_logger(__name__)
+
+
+class ByHand:
+    """Accepts or refuses executions that somebody created."""
+
+    def __init__(
+        self, index: Index, api: ApiClient, clock: Clock, crew: Workers, executions: Executions, tasks: Tasks
+    ) -> None:
+        self._index, self._api, self._clock = index, api, clock
+        self._crew, self._executions, self._tasks = crew, executions, tasks
+        self._accepting: set[Key] = set()
+
+    def accept(self, key: Key, body: dict[str, Any], spec: ExecutionSpec) -> None:
+        """Begins the execution, or ends it with the reason why it cannot be begun."""
+        if key not in self._accepting:
+            self._accepting.add(key)
+            self._crew.submit(lambda: self._accept(key, body, spec))
+
+    async def _accept(self, key: Key, body: dict[str, Any], spec: ExecutionSpec) -> None:
+        try:
+            task = await self._task(Key(key.namespace, spec.task_ref.name))
+            run = self._run(key, body, spec, task)
+            if task is None:
+                self._refuse(run, "TaskNotFound", f'There is no CronTask "{spec.task_ref.name}" in this namespace.')
+            elif task.problem:
+                self._refuse(run, "InvalidSpec", task.problem)
+            elif spec.stop:
+                self._refuse(run, "Stopped", "The execution was stopped before it began.")
+            else:
+                await self._begin(run, task, body)
+        except Conflict:
+            log.debug("the execution has changed meanwhile, its next event decides", execution=str(key))
+        except KubeError as error:
+            log.warning("the execution cannot be begun yet", execution=str(key), error=str(error))
+        finally:
+            self._accepting.discard(key)
+
+    async def _task(self, key: Key) -> Task | None:
+        """The task, asked for where its own event has not come yet."""
+        task = self._index.tasks.get(key)
+        if task is not None:
+            return task
+        try:
+            body = await self._api.get(TASKS, key.namespace, key.name)
+        except NotFound:
+            return None
+        self._tasks.seen(body, self._clock.now())
+        return self._index.tasks.get(key)
+
+    def _run(self, key: Key, body: dict[str, Any], spec: ExecutionSpec, task: Task | None) -> Run:
+        meta = body["metadata"]
+        return Run(
+            key=key,
+            task=Key(key.namespace, spec.task_ref.name),
+            uid=task.uid if task else "",
+            trigger=spec.trigger,
+            scheduled_at=spec.scheduled_at or datetime.fromisoformat(meta["creationTimestamp"]),
+            stored=True,
+            version=meta["resourceVersion"],
+        )
+
+    def _refuse(self, run: Run, reason: str, message: str) -> None:
+        self._index.add_run(run)
+        phase: Phase = "Cancelled" if reason in ("Overlap", "Stopped") else "Failed"
+        self._executions.finish(run, phase, reason, message)
+
+    async def _begin(self, run: Run, task: Task, body: dict[str, Any]) -> None:
+        spec = task.spec()
+        active = [other for other in task.runs.values() if other.finished_at is None]
+        if active and spec.concurrency_policy == "Forbid":
+            names = ", ".join(other.key.name for other in active[:3])
+            self._refuse(run, "Overlap", f"concurrencyPolicy is Forbid and {names} still runs; wait, or stop it.")
+            return
+        # Known before the claim, so that an instant that comes meanwhile sees it as active.
+        self._index.add_run(run)
+        try:
+            await self._claim(run, task, body)
+        except KubeError:
+            self._index.remove_run(run)
+            raise
+        if spec.concurrency_policy == "Replace":
+            for other in active:
+                self._executions.stop(other, "Replaced")
+        self._executions.begin_claimed(run, spec)
+
+    async def _claim(self, run: Run, task: Task, body: dict[str, Any]) -> None:
+        """Makes the execution ours. Raises Conflict where somebody changed it; its next event decides then."""
+        labels = execution_labels(task.key.name, run.key.name, run.trigger)
+        owners = body["metadata"].get("ownerReferences") or []
+        if all(other.get("uid") != task.uid for other in owners):
+            owners = [*owners, owner(task.key, task.uid) | {"controller": not owners}]
+        patch = {
+            "metadata": {"resourceVersion": run.version, "labels": labels, "ownerReferences": owners},
+            "status": {"phase": "Running"},
+        }
+        try:
+            await self._api.patch(EXECUTIONS, run.key.namespace, run.key.name, patch)
+        except Conflict:
+            # A claim whose answer was lost and that was sent again finds its own first write: only a leader
+            # claims, and only one replica leads.
+            existing = await self._api.get(EXECUTIONS, run.key.namespace, run.key.name)
+            if (existing.get("status") or {}).get("phase") != "Running":
+                raise

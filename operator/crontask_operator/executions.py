@@ -1,0 +1,270 @@
+"""The life of executions in this process: begin, attempts, stop, end.
+
+What happens next is asked of `plan_execution`; executors carry attempts out and
+report back; records are written off the critical path. An execution whose
+attempt is just being sent, called or collected (`run.calling`) is left alone
+until that is reported.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from crontask_core.history import Ended
+from crontask_core.model import FINAL_PHASES, Attempt, Phase, TaskSpec, Trigger
+from crontask_core.names import Key, execution_name, pod_name
+from crontask_core.planning.execution import (
+    CloseAttempt,
+    EndAttempt,
+    ExecutionObservation,
+    Finish,
+    StartAttempt,
+    StopReason,
+    plan_execution,
+)
+from crontask_core.pods import PodFacts
+from crontask_kube.clock import Clock
+from crontask_operator.index import Index, Run, Task
+from crontask_operator.metrics import Metrics
+from crontask_operator.ports import AttemptEnd, Executor
+from crontask_operator.recorder import Recorder
+from crontask_operator.records import Records
+from crontask_operator.statuses import Statuses
+
+RECORD_AFTER = 0.5
+"""Seconds after which an execution that still runs is written; a shorter one is written once, at its end."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An execution ready to begin, and what its first attempt sends."""
+
+    run: Run
+    spec: TaskSpec
+    first: bytes
+
+
+class Executions:
+    """Begins, follows and ends executions."""
+
+    def __init__(
+        self,
+        index: Index,
+        clock: Clock,
+        *,
+        records: Records,
+        statuses: Statuses,
+        recorder: Recorder,
+        metrics: Metrics,
+    ) -> None:
+        self._index, self._clock = index, clock
+        self._records, self._statuses = records, statuses
+        self._recorder, self._metrics = recorder, metrics
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self.executors: dict[str, Executor] = {}
+
+    def prepare(self, task: Task, spec: TaskSpec, at: datetime, trigger: Trigger) -> Prepared:
+        """An execution of `task` for the instant `at`, not yet begun."""
+        key = Key(task.key.namespace, execution_name(task.key.name, at))
+        run = Run(key=key, task=task.key, uid=task.uid, trigger=trigger, scheduled_at=at)
+        return Prepared(run, spec, self._executor(spec).prepare(run, spec, 1))
+
+    def begin(self, task: Task, prepared: Prepared) -> None:
+        """Starts a claimed instant."""
+        run = prepared.run
+        task.unsaved.add(run.scheduled_at)
+        self._index.add_run(run)
+        self._metrics.instants("started", 1)
+        self._attempt(run, prepared.spec, 1, prepared.first)
+
+    def begin_claimed(self, run: Run, spec: TaskSpec) -> None:
+        """Starts an execution made by hand, which was claimed by a write to its own object."""
+        self._attempt(run, spec, 1, self._executor(spec).prepare(run, spec, 1))
+
+    def advance(self, run: Run) -> None:
+        """Takes the next step of an execution, as often as something is known anew."""
+        if self._index.runs.get(run.key) is not run or (run.calling and run.stop is None):
+            return
+        now = self._clock.now()
+        seen = ExecutionObservation(run.phase, tuple(run.attempts), self._spec(run), run.stop, run.pod, run.ending)
+        step = plan_execution(seen, now)
+        match step:
+            case EndAttempt():
+                run.ending = step
+                self._executor_of(run).end(run, step)
+            case _ if run.calling:
+                return
+            case StartAttempt() if seen.spec is not None:
+                self._attempt(
+                    run, seen.spec, step.number, self._executor(seen.spec).prepare(run, seen.spec, step.number)
+                )
+            case CloseAttempt():
+                run.calling = True
+                self._executor_of(run).collect(run, seen.spec, step.end)
+            case Finish():
+                self.finish(run, step.phase, step.reason, step.message)
+            case _:
+                self._look_again(run, getattr(step, "until", None), now)
+
+    def stop(self, run: Run, reason: StopReason) -> None:
+        """Ends an execution before its time."""
+        if run.stop is None and run.phase not in FINAL_PHASES:
+            run.stop = reason
+            log.info("stopping", execution=str(run.key), reason=reason)
+            self.advance(run)
+
+    def drop(self, run: Run) -> None:
+        """Forgets an execution whose objects are gone; a call under way is given up."""
+        run.stop = "Stopped"
+        self._cancel_timer(run)
+        if run.calling:
+            self._executor_of(run).end(run, EndAttempt("Stopped", "The task was deleted."))
+        self._index.remove_run(run)
+
+    def record_lost(self, task: Task, at: datetime, now: datetime) -> None:
+        """An earlier leader claimed this call and left no record: nobody knows whether it was sent."""
+        key = Key(task.key.namespace, execution_name(task.key.name, at))
+        run = Run(key=key, task=task.key, uid=task.uid, trigger="Schedule", scheduled_at=at)
+        task.unsaved.add(at)
+        self._index.add_run(run)
+        run.attempts.append(Attempt(number=1))
+        self.attempt_lost(run, task.spec(), now)
+
+    def attempt_lost(self, run: Run, spec: TaskSpec | None, now: datetime) -> None:
+        """The open attempt of an HTTP call has no known end; whether it is tried again is the task's choice."""
+        message = "The operator stopped before the call's end was recorded; it may have reached its receiver."
+        run.attempts[-1] = run.attempts[-1].model_copy(
+            update={"finished_at": now, "reason": "Lost", "message": message}
+        )
+        if spec is not None and spec.retry.lost:
+            run.phase = "Running"
+            self.advance(run)
+        else:
+            self.finish(run, "Lost", "Lost", message)
+
+    # What executors report.
+
+    def started(self, run: Run, at: datetime, pod: PodFacts | None) -> None:
+        """See `Reports.started`."""
+        if run.started_at is None:
+            run.started_at = at
+            late = at - run.scheduled_at
+            if run.trigger != "Manual":
+                run.lateness_milliseconds = max(0, round(late / timedelta(milliseconds=1)))
+            if run.trigger == "Schedule":
+                self._metrics.lateness(self._kind(run), late.total_seconds())
+        run.attempts[-1] = run.attempts[-1].model_copy(update={"started_at": at})
+        if pod is not None:
+            run.calling = False
+            if run.pod is None:
+                run.pod = pod
+            self.advance(run)
+        elif run.stop is not None:
+            self.advance(run)
+        if run.phase not in FINAL_PHASES:
+            self._records.touch(run, RECORD_AFTER)
+
+    def ended(self, run: Run, end: AttemptEnd) -> None:
+        """See `Reports.ended`."""
+        run.calling = False
+        if self._index.runs.get(run.key) is not run:
+            return
+        reason, message = end.reason, end.message
+        if run.ending is not None and not end.succeeded:
+            reason, message = run.ending.reason, run.ending.message
+        run.attempts[-1] = run.attempts[-1].model_copy(
+            update={
+                "finished_at": self._clock.now(),
+                "reason": reason,
+                "message": message[:1024] or None,
+                "exit_code": end.exit_code,
+                "http_status": end.http_status,
+                "timings": end.timings,
+                "node": run.pod.node if run.pod else None,
+            }
+        )
+        run.output, run.output_truncated = end.output, end.output_truncated
+        run.pod, run.ending = None, None
+        self.advance(run)
+        if run.phase not in FINAL_PHASES:
+            self._records.touch(run, 0)
+
+    def unsent(self, run: Run) -> None:
+        """See `Reports.unsent`."""
+        log.warning("not sent, the shard has a new leader", execution=str(run.key))
+        self._index.remove_run(run)
+
+    def finish(self, run: Run, phase: Phase, reason: str, message: str) -> None:
+        """The execution has its outcome: count it, tell of it, store it."""
+        now = self._clock.now()
+        run.phase, run.reason, run.message, run.finished_at = phase, reason, message, now
+        self._cancel_timer(run)
+        kind = self._kind(run)
+        self._metrics.finished(kind, phase, reason)
+        log.info("finished", execution=str(run.key), phase=phase, reason=reason, attempts=len(run.attempts))
+        task = self._index.tasks.get(run.task)
+        if task is not None:
+            task.tally.ended(run.key.name, phase, run.trigger, reason or None, now)
+            self._judge_failing(task, phase, reason, message, now)
+            self._statuses.touch(task)
+            if phase in ("Failed", "Lost"):
+                self._recorder.failed(task, run.key.name, reason, message, now)
+        self._records.touch(run, 0)
+
+    def stored(self, run: Run) -> None:
+        """The final state is durable: the run becomes history."""
+        self._index.remove_run(run)
+        task = self._index.tasks.get(run.task)
+        if task is not None and run.finished_at is not None:
+            task.unsaved.discard(run.scheduled_at)
+            task.ended.append(Ended(run.key.name, run.phase, run.finished_at))
+            self._statuses.touch(task)
+
+    def leave(self) -> None:
+        """This replica no longer leads: forget what is under way, the next leader adopts it."""
+        for run in list(self._index.runs.values()):
+            self._cancel_timer(run)
+            self._index.remove_run(run)
+
+    def _attempt(self, run: Run, spec: TaskSpec, number: int, prepared: bytes) -> None:
+        run.phase, run.calling = "Running", True
+        run.pod, run.ending = None, None
+        pod = pod_name(run.key.name, number) if spec.pod else None
+        run.attempts.append(Attempt(number=number, pod=pod))
+        del run.attempts[1:-19]  # the status keeps the first and the latest ones
+        self._executor(spec).start(run, spec, prepared)
+
+    def _judge_failing(self, task: Task, phase: Phase, reason: str, message: str, now: datetime) -> None:
+        if phase == "Succeeded":
+            task.tally.set_condition("Failing", "False", "Succeeded", "", generation=task.generation, now=now)
+        elif phase in ("Failed", "Lost"):
+            task.tally.set_condition("Failing", "True", reason, message[:1024], generation=task.generation, now=now)
+
+    def _look_again(self, run: Run, at: datetime | None, now: datetime) -> None:
+        self._cancel_timer(run)
+        if at is not None:
+            # Wall time is turned into loop time at most an hour ahead, so that a clock step is noticed.
+            seconds = min(max((at - now).total_seconds(), 0.0), 3600.0)
+            self._timers[run.key] = asyncio.get_running_loop().call_later(seconds, self.advance, run)
+
+    def _cancel_timer(self, run: Run) -> None:
+        timer = self._timers.pop(run.key, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _spec(self, run: Run) -> TaskSpec | None:
+        task = self._index.tasks.get(run.task)
+        return task.spec() if task is not None and task.uid == run.uid else None
+
+    def _executor(self, spec: TaskSpec) -> Executor:
+        return self.executors["pod" if spec.pod is not None else "http"]
+
+    def _kind(self, run: Run) -> str:
+        return "pod" if run.attempt is not None and run.attempt.pod is not None else "http"
+
+    def _executor_of(self, run: Run) -> Executor:
+        return self.executors[self._kind(run)]

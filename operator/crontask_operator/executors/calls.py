@@ -1,0 +1,154 @@
+"""Attempts as HTTP calls: read the Secrets, build the request, call, judge.
+
+A claim covers the first attempt: the shard's for a scheduled instant, the
+object's own for an execution made by hand. Every further attempt is written into
+its execution before it is sent, so that after a crash it is Lost and never
+silently repeated.
+"""
+
+import asyncio
+import base64
+from collections.abc import Callable
+
+import structlog
+
+from crontask_core.errors import FieldError
+from crontask_core.httpcall import AttemptResult, Reason, build_request, judge, refused, secret_refs
+from crontask_core.model import HttpAction, TaskSpec
+from crontask_core.names import Key
+from crontask_core.planning.execution import EndAttempt
+from crontask_core.pods import PodEnd
+from crontask_core.substitution import values
+from crontask_kube.client import ApiClient
+from crontask_kube.clock import Clock
+from crontask_kube.errors import KubeError, NotFound
+from crontask_kube.resources import SECRETS
+from crontask_operator.executors.http import HttpExecutor
+from crontask_operator.index import Run
+from crontask_operator.ports import AttemptEnd, Reports
+from crontask_operator.records import Records
+from crontask_operator.workers import Workers
+
+log = structlog.get_logger(__name__)
+
+
+class HttpCalls:
+    """Makes HTTP calls (see `ports.Executor`)."""
+
+    def __init__(
+        self,
+        api: ApiClient,
+        clock: Clock,
+        http: HttpExecutor,
+        *,
+        callers: Workers,
+        records: Records,
+        reports: Reports,
+        may_send: Callable[[], bool],
+        default_zone: str,
+    ) -> None:
+        self._api, self._clock, self._http = api, clock, http
+        self._callers, self._records, self._reports = callers, records, reports
+        self._may_send, self._default_zone = may_send, default_zone
+        self._under_way: dict[Key, asyncio.Timeout] = {}
+
+    def prepare(self, run: Run, spec: TaskSpec, number: int) -> bytes:
+        """Nothing: Secrets are read when the call is made."""
+        return b""
+
+    def start(self, run: Run, spec: TaskSpec, prepared: bytes) -> None:
+        """Queues the call."""
+        self._callers.submit(lambda: self._attempt(run, spec))
+
+    def end(self, run: Run, why: EndAttempt) -> None:
+        """Drops the connection of the call under way."""
+        scope = self._under_way.get(run.key)
+        if scope is not None:
+            scope.reschedule(asyncio.get_running_loop().time())
+
+    def collect(self, run: Run, spec: TaskSpec | None, end: PodEnd) -> None:
+        """Never asked: a call reports its own end."""
+        raise AssertionError("an HTTP attempt has no pod")
+
+    async def _attempt(self, run: Run, spec: TaskSpec) -> None:
+        try:
+            async with asyncio.timeout(None) as scope:
+                self._under_way[run.key] = scope
+                result = await self._result(run, spec)
+        except TimeoutError:
+            # Only `end` sets this time: the caller's own limits are reasons of the result.
+            result = AttemptResult(False, "Stopped", "The call was dropped.")
+        except Exception:
+            log.exception("a call failed inside the operator", execution=str(run.key))
+            result = AttemptResult(False, Reason.INTERNAL_ERROR, "The operator failed; see its log.")
+        finally:
+            self._under_way.pop(run.key, None)
+        if result is None:
+            self._reports.unsent(run)
+            return
+        self._reports.ended(
+            run,
+            AttemptEnd(
+                result.succeeded,
+                result.reason,
+                result.message,
+                http_status=result.http_status,
+                timings=result.timings,
+                output=result.output,
+                output_truncated=result.output_truncated,
+            ),
+        )
+
+    async def _result(self, run: Run, spec: TaskSpec) -> AttemptResult | None:
+        """How the call went; None where it was not sent because this replica no longer leads."""
+        action, attempt = spec.http, run.attempt
+        assert action is not None, "the plan makes calls only for tasks with an http action"
+        assert attempt is not None, "an attempt is opened before it is carried out"
+        if run.stop is not None:
+            return AttemptResult(False, run.stop, "Stopped before the call was made.")
+        known = values(
+            namespace=run.key.namespace,
+            task=run.task.name,
+            execution=run.key.name,
+            attempt=attempt.number,
+            trigger=run.trigger,
+            scheduled_at=run.scheduled_at,
+            zone=spec.time_zone or self._default_zone,
+        )
+        try:
+            secrets = await self._secrets(run.key.namespace, action)
+            request = build_request(
+                action,
+                values=known,
+                secrets=secrets,
+                timeout_seconds=spec.timeout_seconds,
+                execution=run.key.name,
+            )
+        except FieldError as error:
+            return refused(error)
+        except KubeError as error:
+            return AttemptResult(False, "SecretUnreadable", f"A Secret cannot be read: {error}")
+        if attempt.number > 1 and not await self._records.write_now(run):
+            return AttemptResult(False, "ApiUnavailable", "The attempt could not be recorded, so it was not sent.")
+        if not self._may_send():
+            return None
+        self._reports.started(run, self._clock.now(), None)
+        facts = await self._http.call(request, may_send=self._may_send)
+        if facts.error is not None and facts.error.reason is Reason.NOT_SENT:
+            return None
+        return judge(request, facts, output_bytes=spec.history.output_bytes)
+
+    async def _secrets(self, namespace: str, action: HttpAction) -> dict[tuple[str, str], bytes]:
+        """The values of the Secrets that the call refers to; what is missing is left out and reported by name."""
+        found: dict[tuple[str, str], bytes] = {}
+        bodies: dict[str, dict[str, str]] = {}
+        for name, key in sorted(secret_refs(action)):
+            if name not in bodies:
+                try:
+                    secret = await self._api.get(SECRETS, namespace, name)
+                except NotFound:
+                    secret = {}
+                bodies[name] = secret.get("data") or {}
+            if key in bodies[name]:
+                found[name, key] = base64.b64decode(bodies[name][key])
+        return found

@@ -1,0 +1,74 @@
+"""Kopf: watches the three kinds and hands their events over. Nothing is decided here.
+
+Only `on.event` handlers: they cost no patches, annotations or finalizers. What
+Kopf does not do (retries, deletions across a re-list, Leases) is done elsewhere.
+An exception must not escape a handler, because Kopf would log it and go on.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import aiohttp
+import kopf
+
+from crontask_core import names
+from crontask_kube.connection import Connection
+from crontask_kube.resources import EXECUTIONS, PODS, TASKS
+
+Receive = Callable[[str, str | None, dict[str, Any]], None]
+"""Called with the plural, the event's type (None for what a listing found) and the object."""
+
+
+class NoDiffBase(kopf.DiffBaseStorage):
+    """Kopf builds a diff base for every event; without changing handlers nothing reads it."""
+
+    def build(self, **_: Any) -> Any:
+        """Nothing to compare with."""
+        return {}
+
+    def fetch(self, **_: Any) -> Any:
+        """Nothing was stored."""
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Nothing is stored."""
+
+
+def registry(receive: Receive, connection: Connection) -> kopf.OperatorRegistry:
+    """The handlers, with everything they know passed in."""
+    made = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=made)
+    async def login(**_: Any) -> kopf.ConnectionInfo | kopf.AiohttpSession:
+        session: aiohttp.ClientSession = connection.open_session()
+        return kopf.AiohttpSession(
+            aiohttp_session=session, server=connection.server, default_namespace=connection.namespace
+        )
+
+    def watch(plural: str, *resource: str, **filters: Any) -> None:
+        @kopf.on.event(*resource, registry=made, id=plural, **filters)
+        async def handle(event: Mapping[str, Any], **_: Any) -> None:
+            receive(plural, event["type"], event["object"])
+
+    watch(TASKS.plural, names.GROUP, names.VERSION, TASKS.plural)
+    watch(EXECUTIONS.plural, names.GROUP, names.VERSION, EXECUTIONS.plural)
+    watch(PODS.plural, "", "v1", PODS.plural, labels={names.LABEL_MANAGED: "true"})
+    return made
+
+
+def settings() -> kopf.OperatorSettings:
+    """Kopf's settings for an operator of `on.event` handlers only."""
+    made = kopf.OperatorSettings()
+    made.peering.standalone = True
+    made.posting.enabled = False
+    made.networking.request_timeout = 30
+    made.networking.connect_timeout = 5
+    # What outlasts these waits ends Kopf, which is then started anew (see `supervise`).
+    made.networking.error_backoffs = (0.5, 1, 2, 4, 8, 15)
+    made.watching.chunk_size = 500
+    made.watching.label_selectors["v1", "pods"] = f"{names.LABEL_MANAGED}=true"
+    made.queueing.idle_timeout = 1.0
+    made.queueing.worker_limit = None
+    made.persistence.diffbase_storage = NoDiffBase()
+    made.persistence.finalizer = f"{names.GROUP}/unused"
+    return made

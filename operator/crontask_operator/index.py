@@ -1,0 +1,129 @@
+"""What the operator knows: one small record for each task, each running execution, each ended one.
+
+Everything here can be rebuilt from the API server (law 5). The records are slim
+on purpose, because there is a `Task` for each task in the cluster: specs are
+kept as JSON bytes and read when needed.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import orjson
+
+from crontask_core.history import Ended
+from crontask_core.model import Attempt, Phase, TaskSpec, Trigger
+from crontask_core.names import Key, execution_name
+from crontask_core.planning.execution import EndAttempt, StopReason
+from crontask_core.pods import PodFacts
+from crontask_core.schedule import Schedule
+from crontask_core.tally import Tally
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """A CronTask as far as the operator needs it."""
+
+    key: Key
+    uid: str
+    created: datetime
+    generation: int
+    spec_bytes: bytes
+    tally: Tally
+    watermark: datetime
+    """Instants up to this one have been decided (not all of that need be stored yet)."""
+    timing: str = ""
+    schedule: Schedule | None = None
+    """None while the task cannot be run; `problem` says why."""
+    problem: str = ""
+    wake_at: datetime | None = None
+    suspended: bool = False
+    runs: dict[str, "Run"] = field(default_factory=dict)
+    """Executions that have not ended, by name."""
+    ended: list[Ended] = field(default_factory=list)
+    """Executions that have ended and still exist, oldest first."""
+    unsaved: set[datetime] = field(default_factory=set)
+    """Started instants whose execution is not stored yet; the stored watermark stays below them."""
+
+    def spec(self) -> TaskSpec:
+        """The spec as a value (read anew: keeping it would cost 5 KB a task)."""
+        return TaskSpec.model_validate(orjson.loads(self.spec_bytes))
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """An execution that has not ended, or whose end is not stored yet."""
+
+    key: Key
+    task: Key
+    uid: str
+    """The task's uid."""
+    trigger: Trigger
+    scheduled_at: datetime
+    phase: Phase = "Pending"
+    reason: str = ""
+    message: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    lateness_milliseconds: int | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    output: str = ""
+    output_truncated: bool = False
+    stop: StopReason | None = None
+    ending: EndAttempt | None = None
+    pod: PodFacts | None = None
+    stored: bool = False
+    """Whether the object exists at the API server."""
+    saved: bool = False
+    """Whether it exists there in a final state."""
+    version: str = ""
+    """The resourceVersion that was seen last; precondition of the claim of an execution made by hand."""
+    calling: bool = False
+    """Whether this process has an HTTP call of it under way, or a pod that it is just creating."""
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The latest attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+
+class Known:
+    """The instants of a task that have an execution or a pod, as a container."""
+
+    def __init__(self, index: "Index", task: Task) -> None:
+        self._index, self._task = index, task
+        self._ended = {ended.name for ended in task.ended}
+
+    def __contains__(self, at: object) -> bool:
+        assert isinstance(at, datetime)
+        name = execution_name(self._task.key.name, at)
+        return name in self._task.runs or name in self._ended
+
+
+@dataclass(slots=True)
+class Index:
+    """All that is known, by key."""
+
+    tasks: dict[Key, Task] = field(default_factory=dict)
+    runs: dict[Key, Run] = field(default_factory=dict)
+
+    def run_of_pod(self, namespace: str, execution: str) -> Run | None:
+        """The running execution that a pod belongs to."""
+        return self.runs.get(Key(namespace, execution))
+
+    def add_run(self, run: Run) -> None:
+        """Registers a running execution, with its task where that is known."""
+        self.runs[run.key] = run
+        task = self.tasks.get(run.task)
+        if task is not None:
+            task.runs[run.key.name] = run
+
+    def remove_run(self, run: Run) -> None:
+        """Forgets a running execution."""
+        self.runs.pop(run.key, None)
+        task = self.tasks.get(run.task)
+        if task is not None:
+            task.runs.pop(run.key.name, None)
+
+    def remove_task(self, key: Key) -> Task | None:
+        """Forgets a task; its executions go with their own deletion events."""
+        return self.tasks.pop(key, None)

@@ -1,0 +1,74 @@
+"""The `crontask_` series. Labels are bounded: kinds, reasons and outcomes, never names of tasks."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from crontask_kube.client import Call
+
+LATENESS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """All series of one operator, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        made = self.registry
+        self._lateness = Histogram(
+            "crontask_start_lateness_seconds",
+            "Time from a scheduled instant to the start of its first attempt.",
+            ["action"],
+            buckets=LATENESS_BUCKETS,
+            registry=made,
+        )
+        self._instants = Counter(
+            "crontask_instants", "Scheduled instants by what became of them.", ["outcome"], registry=made
+        )
+        self._finished = Counter(
+            "crontask_executions_finished",
+            "Executions that have ended.",
+            ["action", "phase", "reason"],
+            registry=made,
+        )
+        self._active = Gauge("crontask_executions_active", "Executions that have not ended.", registry=made)
+        self._tasks = Gauge("crontask_tasks", "CronTasks that this replica knows.", registry=made)
+        self._leading = Gauge("crontask_leading", "1 while this replica holds the shard.", registry=made)
+        self._calls = Counter(
+            "crontask_api_requests",
+            "Requests to the API server.",
+            ["verb", "resource", "code"],
+            registry=made,
+        )
+        self._call_seconds = Histogram(
+            "crontask_api_request_seconds", "Duration of requests to the API server.", ["verb"], registry=made
+        )
+        self._ticks = Counter("crontask_ticks", "Claims of due instants, however many each covers.", registry=made)
+
+    def lateness(self, action: str, seconds: float) -> None:
+        """A scheduled execution has started so late."""
+        self._lateness.labels(action).observe(max(0.0, seconds))
+
+    def instants(self, outcome: str, count: int) -> None:
+        """So many instants were started, skipped or missed."""
+        self._instants.labels(outcome).inc(count)
+
+    def finished(self, action: str, phase: str, reason: str) -> None:
+        """An execution has its outcome."""
+        self._finished.labels(action, phase, reason).inc()
+
+    def tick(self, tasks: int) -> None:
+        """A claim was written for so many tasks."""
+        self._ticks.inc()
+
+    def call(self, call: Call) -> None:
+        """A request to the API server has been answered, or has failed."""
+        code = str(call.status) if call.status is not None else "none"
+        resource = f"{call.resource}/{call.subresource}" if call.subresource else call.resource
+        self._calls.labels(call.verb, resource, code).inc()
+        self._call_seconds.labels(call.verb).observe(call.seconds)
+
+    def text(self, *, tasks: int, active: int, leading: bool) -> bytes:
+        """The exposition format, with the gauges as they stand."""
+        self._tasks.set(tasks)
+        self._active.set(active)
+        self._leading.set(1 if leading else 0)
+        return generate_latest(self.registry)

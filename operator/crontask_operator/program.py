@@ -1,0 +1,232 @@
+"""The operator as one object: its parts wired together, started, supervised and stopped.
+
+Order matters in two places. Crews and loops are created before Kopf runs,
+because Kopf cancels what was created while it ran. And an orderly stop first
+stops starting, then lets calls end and records be written, then gives the Lease
+back, and only then ends Kopf.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+
+from crontask_core.egress import EgressPolicy
+from crontask_core.names import Key
+from crontask_core.validation import Setting
+from crontask_kube.client import ApiClient
+from crontask_kube.clock import Clock
+from crontask_kube.connection import Connection
+from crontask_kube.errors import KubeError
+from crontask_kube.lease import ShardLease
+from crontask_kube.resources import EXECUTIONS, PODS, TASKS
+from crontask_operator.adoption import Adoption
+from crontask_operator.byhand import ByHand
+from crontask_operator.executions import Executions
+from crontask_operator.executors.calls import HttpCalls
+from crontask_operator.executors.http import HttpExecutor
+from crontask_operator.executors.pod import PodExecutor
+from crontask_operator.history import Keeper
+from crontask_operator.index import Index
+from crontask_operator.leadership import Leadership
+from crontask_operator.metrics import Metrics
+from crontask_operator.recorder import Recorder
+from crontask_operator.records import Records
+from crontask_operator.scheduler import Scheduler
+from crontask_operator.settings import Settings
+from crontask_operator.statuses import Statuses
+from crontask_operator.sweeper import Sweeper
+from crontask_operator.tasks import Tasks
+from crontask_operator.truth import Truth
+from crontask_operator.workers import Workers
+
+WRITERS = 12
+"""Fewer than the API client has slots, so that records never keep a start waiting."""
+log = structlog.get_logger(__name__)
+
+
+class Operator:
+    """Everything that runs besides Kopf."""
+
+    def __init__(
+        self, settings: Settings, connection: Connection, clock: Clock, identity: str, policy: EgressPolicy
+    ) -> None:
+        self.settings, self._clock = settings, clock
+        self.metrics = Metrics()
+        self.index = Index()
+        self.api = ApiClient(connection, clock=clock, limit=settings.api_limit, observe=self.metrics.call)
+        self.lease = ShardLease(
+            self.api,
+            namespace=settings.lease_namespace,
+            name="crontask-shard-0",
+            identity=identity,
+            clock=clock,
+            duration_seconds=settings.lease_seconds,
+        )
+        self.leadership = Leadership(
+            self.lease,
+            every_seconds=settings.lease_seconds / 3,
+            on_won=self._won,
+            on_lost=self._lost,
+        )
+        self._starters = Workers("starter", settings.api_limit)
+        self._callers = Workers("caller", settings.http_limit)
+        self._writers = Workers("writer", WRITERS)
+        self.http = HttpExecutor(policy=policy, limit=settings.http_limit)
+        self._wire(identity)
+        self._loops: list[asyncio.Task[None]] = []
+        self._taken_over = False
+
+    def _wire(self, identity: str) -> None:
+        settings, index, clock = self.settings, self.index, self._clock
+        zone = settings.default_time_zone
+        holds = self.lease.valid
+        self.records = Records(self.api, self._writers, holds)
+        self.statuses = Statuses(self.api, index, self._writers, holds)
+        self.sweeper = Sweeper(self.api, holds)
+        recorder = Recorder(self.api, self._writers, identity, holds)
+        shared: dict[str, Any] = {"statuses": self.statuses, "recorder": recorder, "metrics": self.metrics}
+        self.executions = Executions(index, clock, records=self.records, **shared)
+        setting = Setting(zone, Key(settings.lease_namespace, settings.service_account))
+        self.tasks = Tasks(index, setting, executions=self.executions, **shared)
+        self.scheduler = Scheduler(index, self.tasks, self.lease, clock, self.metrics)
+        by_hand = ByHand(index, self.api, clock, self._writers, self.executions, self.tasks)
+        self.adoption = Adoption(index, clock, self.executions, by_hand, self.sweeper)
+        self.truth = Truth(self.api, index, clock, self.tasks, self.adoption, settings.namespaces, self.scheduler.set)
+        keeper = Keeper(self.sweeper)
+        self.records.on_stored.append(self.executions.stored)
+        self.records.on_stored.append(keeper.run_stored)
+        self.statuses.on_stored = keeper.status_stored
+        common: dict[str, Any] = {"reports": self.executions, "may_send": holds, "default_zone": zone}
+        self.executions.executors = {
+            "pod": PodExecutor(self.api, clock, starters=self._starters, others=self._writers, **common),
+            "http": HttpCalls(self.api, clock, self.http, callers=self._callers, records=self.records, **common),
+        }
+
+    def start(self) -> None:
+        """Creates crews and loops; to be called once, before Kopf runs."""
+        for crew in (self._starters, self._callers, self._writers):
+            crew.start()
+        loops: dict[str, Callable[[], Awaitable[None]]] = {
+            "leadership": self.leadership.run,
+            "scheduler": self.scheduler.run,
+            "sweeper": self.sweeper.run,
+            "resync": self._resync,
+        }
+        for name, loop in loops.items():
+            self._loops.append(asyncio.create_task(loop(), name=name))  # type: ignore[arg-type]
+
+    def receive(self, plural: str, event: str | None, body: dict[str, Any]) -> None:
+        """An event from Kopf. Never raises: one bad object stops nothing but itself (law 4)."""
+        try:
+            self._receive(plural, event == "DELETED", body)
+        except Exception:
+            meta = body.get("metadata") or {}
+            log.exception("an event cannot be handled", kind=plural, name=meta.get("name"))
+
+    def _receive(self, plural: str, deleted: bool, body: dict[str, Any]) -> None:
+        meta = body["metadata"]
+        key = Key(meta["namespace"], meta["name"])
+        if plural == TASKS.plural:
+            if deleted:
+                self.tasks.gone(key, meta["uid"])
+            elif (task := self.tasks.seen(body, self._clock.now())) is not None:
+                self.scheduler.set(task)
+        elif plural == EXECUTIONS.plural:
+            if deleted:
+                self.adoption.execution_gone(key, Key(key.namespace, body["spec"]["taskRef"]["name"]))
+            else:
+                self.adoption.execution_seen(body)
+        elif plural == PODS.plural:
+            self.adoption.pod_seen(body, gone=deleted)
+
+    def problem(self) -> str:
+        """Why this replica is not ready; empty where it is."""
+        if not self.leadership.seen:
+            return "the Lease has not been read yet"
+        if self.leadership.holding and not self._taken_over:
+            return "the index is being built"
+        return ""
+
+    def exposition(self) -> bytes:
+        """The metrics as text."""
+        return self.metrics.text(
+            tasks=len(self.index.tasks), active=len(self.index.runs), leading=self.leadership.holding
+        )
+
+    def idle_seconds(self) -> float:
+        """How long ago the scheduler's loop last came round."""
+        return self._clock.monotonic() - self.scheduler.ticked_at
+
+    def _won(self) -> None:
+        self._writers.submit(self._take_over)
+
+    async def _take_over(self) -> None:
+        self.tasks.inherited_claim = self.lease.claimed_through
+        while self.leadership.holding:
+            try:
+                await self.truth.take_over()
+            except KubeError as error:
+                log.warning("the take-over has to wait", error=str(error))
+                await asyncio.sleep(1)
+                continue
+            self._taken_over = True
+            self.scheduler.allow()
+            log.info("taken over", tasks=len(self.index.tasks), running=len(self.index.runs))
+            return
+
+    def _lost(self) -> None:
+        self.scheduler.forbid()
+        self._taken_over = False
+        self.adoption.leading = False
+        self.executions.leave()
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.resync_seconds)
+            if not self._taken_over:
+                continue
+            try:
+                await self.truth.resync()
+            except KubeError as error:
+                log.warning("the resync has to wait", error=str(error))
+            except Exception:
+                log.exception("the resync failed")
+
+    async def drain(self) -> None:
+        """An orderly stop: starts nothing more, lets what is under way end, stores it, gives the Lease back."""
+        self.scheduler.forbid()
+        if not await self._callers.idle(self.settings.drain_seconds):
+            log.warning("calls are still under way and will be recorded as lost", calls=self._callers.under_way)
+        await self._starters.idle(5)
+        self.records.hurry()
+        self.statuses.hurry()
+        await self._writers.idle(5)
+        await self.sweeper.sweep()
+        await self.leadership.release()
+
+    async def close(self) -> None:
+        """Ends loops, crews and connections."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        for crew in (self._starters, self._callers, self._writers):
+            await crew.close()
+        await self.http.close()
+        await self.api.close()
+
+
+async def egress_policy(settings: Settings, connection: Connection) -> EgressPolicy:
+    """The installation's policy; the API server's addresses are denied, looked up once.
+
+    A loopback address is not counted among them: loopback has a denial of its own, and who allows it
+    (a cluster on the same machine) means the whole of it.
+    """
+    host = urlsplit(connection.server).hostname or ""
+    found = await asyncio.get_running_loop().getaddrinfo(host, None)
+    addresses = {ip_address(info[4][0]) for info in found}
+    servers = [address for address in addresses if not address.is_loopback]
+    return EgressPolicy.standard(allow=settings.egress_allow, deny=settings.egress_deny, api_servers=servers)

@@ -1,0 +1,116 @@
+"""Kubernetes events for what a user must know: named methods, one reason each.
+
+A task that goes wrong every second must not flood the cluster: of one reason
+for one task there is an event at most every five minutes, and the next one says
+how many were held back (law 7).
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from crontask_core import names
+from crontask_core.manifests import rfc3339
+from crontask_core.names import Key, digest
+from crontask_kube.client import ApiClient
+from crontask_kube.errors import KubeError
+from crontask_kube.resources import EVENTS
+from crontask_operator.index import Task
+from crontask_operator.workers import Workers
+
+QUIET = timedelta(minutes=5)
+REMEMBERED = 10_000
+MAX_NOTE = 1000
+CONTROLLER = f"{names.GROUP}/operator"
+log = structlog.get_logger(__name__)
+
+
+class Recorder:
+    """Posts events about tasks (events.k8s.io/v1)."""
+
+    def __init__(self, api: ApiClient, crew: Workers, identity: str, may_write: Callable[[], bool]) -> None:
+        self._api, self._crew, self._identity, self._may_write = api, crew, identity, may_write
+        self._told: OrderedDict[tuple[Key, str], tuple[datetime, int]] = OrderedDict()
+
+    def invalid(self, task: Task, problem: str, now: datetime) -> None:
+        """The task cannot be run."""
+        self._post(task, "Warning", "InvalidSpec", "Validate", problem, now, once_for=str(task.generation))
+
+    def skipped(self, task: Task, instants: Sequence[datetime], now: datetime) -> None:
+        """Instants were not started because an execution still runs."""
+        note = f"Not started at {_told(instants)}: an execution still runs (concurrencyPolicy)."
+        self._post(task, "Normal", "Skipped", "Schedule", note, now)
+
+    def missed(self, task: Task, instants: Sequence[datetime], more: bool, now: datetime) -> None:
+        """Instants passed while they could not be started."""
+        note = f"Missed {'more than ' if more else ''}{len(instants)} instant(s): {_told(instants)}."
+        self._post(task, "Warning", "Missed", "Schedule", note, now)
+
+    def failed(self, task: Task, execution: str, reason: str, message: str, now: datetime) -> None:
+        """An execution ended without success."""
+        self._post(task, "Warning", "ExecutionFailed", "Execute", f"{execution}: {reason}: {message}", now)
+
+    def _post(
+        self, task: Task, kind: str, reason: str, action: str, note: str, now: datetime, *, once_for: str = ""
+    ) -> None:
+        held = self._held_back(task.key, reason + once_for, now)
+        if held is None:
+            return
+        if held:
+            note += f" ({held} similar event(s) were held back.)"
+        body = self._body(task, kind, reason, action, note[:MAX_NOTE], now)
+        self._crew.submit(lambda: self._send(body))
+
+    def _held_back(self, key: Key, reason: str, now: datetime) -> int | None:
+        """How many events were held back since the last one; None where this one is to be held back too."""
+        last, held = self._told.get((key, reason), (None, 0))
+        if last is not None and now - last < QUIET:
+            self._told[key, reason] = (last, held + 1)
+            return None
+        self._told[key, reason] = (now, 0)
+        self._told.move_to_end((key, reason))
+        if len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)
+        return held
+
+    def _body(self, task: Task, kind: str, reason: str, action: str, note: str, now: datetime) -> dict[str, object]:
+        moment = rfc3339(now)
+        return {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {
+                "name": f"{names.shortened(task.key.name, 200)}.{digest(f'{task.uid}{reason}{moment}')}",
+                "namespace": task.key.namespace,
+            },
+            "eventTime": moment if "." in moment else moment[:-1] + ".000000Z",
+            "type": kind,
+            "reason": reason,
+            "action": action,
+            "note": note,
+            "reportingController": CONTROLLER,
+            "reportingInstance": self._identity[:128],
+            "regarding": {
+                "apiVersion": names.API_VERSION,
+                "kind": names.TASK.kind,
+                "namespace": task.key.namespace,
+                "name": task.key.name,
+                "uid": task.uid,
+            },
+        }
+
+    async def _send(self, body: dict[str, object]) -> None:
+        if not self._may_write():
+            return
+        meta = body["metadata"]
+        assert isinstance(meta, dict)
+        try:
+            await self._api.create(EVENTS, meta["namespace"], body)
+        except KubeError as error:
+            log.warning("the event cannot be posted", error=str(error))
+
+
+def _told(instants: Sequence[datetime]) -> str:
+    first = rfc3339(instants[0])
+    return first if len(instants) == 1 else f"{first} to {rfc3339(instants[-1])}"

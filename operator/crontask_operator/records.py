@@ -1,0 +1,149 @@
+"""Writes executions to the API server, off the critical path.
+
+One create when a short run has ended, or a create at about half a second and
+one patch at the end. Writes of one execution never overlap: what changes while
+a write is under way is written after it. Truth must not be lost, so a write that
+the API server cannot take is repeated for as long as this replica leads.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from crontask_core.manifests import execution_body
+from crontask_core.model import FINAL_PHASES, ExecutionStatus
+from crontask_core.names import Key
+from crontask_kube.client import ApiClient
+from crontask_kube.errors import AlreadyExists, KubeError, NotFound, Unavailable
+from crontask_kube.resources import EXECUTIONS
+from crontask_operator.index import Run
+from crontask_operator.workers import Workers
+
+AGAIN_SECONDS = 2.0
+log = structlog.get_logger(__name__)
+
+
+def status_of_run(run: Run) -> ExecutionStatus:
+    """The status of an execution as it stands."""
+    final = run.phase in FINAL_PHASES
+    return ExecutionStatus(
+        phase=run.phase,
+        reason=run.reason or None,
+        message=run.message[:1024] or None,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        lateness_milliseconds=run.lateness_milliseconds,
+        attempts=list(run.attempts),
+        output=run.output if final and run.output else None,
+        output_truncated=run.output_truncated if final and run.output else None,
+    )
+
+
+class Records:
+    """A queue of executions to write, each at most once in it."""
+
+    def __init__(self, api: ApiClient, crew: Workers, may_write: Callable[[], bool]) -> None:
+        self._api, self._crew, self._may_write = api, crew, may_write
+        self._waiting: dict[Key, tuple[asyncio.TimerHandle, Run]] = {}
+        self._writing: set[Key] = set()
+        self._again: dict[Key, Run] = {}
+        self.on_stored: list[Callable[[Run], None]] = []
+        """Called when the final state of an execution has become durable."""
+
+    def touch(self, run: Run, delay: float) -> None:
+        """Writes the execution after `delay` seconds, unless it is written before that."""
+        waiting = self._waiting.get(run.key)
+        loop = asyncio.get_running_loop()
+        if waiting is not None:
+            if waiting[0].when() <= loop.time() + delay:
+                return
+            waiting[0].cancel()
+        self._waiting[run.key] = (loop.call_later(delay, self._submit, run), run)
+
+    def hurry(self) -> None:
+        """Writes at once what would be written soon (an orderly stop)."""
+        for timer, run in list(self._waiting.values()):
+            timer.cancel()
+            self._submit(run)
+
+    async def write_now(self, run: Run) -> bool:
+        """Writes the execution before something that must not happen unrecorded; False where that failed."""
+        self._forget(run.key)
+        try:
+            await self._put(run)
+        except KubeError as error:
+            log.warning("the record cannot be written", execution=str(run.key), error=str(error))
+            return False
+        return True
+
+    def _submit(self, run: Run) -> None:
+        self._waiting.pop(run.key, None)
+        if run.key in self._writing:
+            self._again[run.key] = run
+            return
+        self._writing.add(run.key)
+        self._crew.submit(lambda: self._write(run))
+
+    def _forget(self, key: Key) -> None:
+        waiting = self._waiting.pop(key, None)
+        if waiting is not None:
+            waiting[0].cancel()
+
+    async def _write(self, run: Run) -> None:
+        try:
+            if self._may_write():
+                await self._put(run)
+        except Unavailable as error:
+            log.warning("the record has to wait", execution=str(run.key), error=str(error))
+            self._again[run.key] = run
+        except KubeError as error:
+            # The namespace is going, or an administrator forbids it: repeating would not help.
+            log.error("the record is refused", execution=str(run.key), error=str(error))
+            self._saved(run)
+        finally:
+            self._writing.discard(run.key)
+            if self._again.pop(run.key, None) is not None:
+                self.touch(run, AGAIN_SECONDS if not run.stored else 0)
+
+    async def _put(self, run: Run) -> None:
+        status = status_of_run(run)
+        if not run.stored:
+            body = execution_body(
+                run.key,
+                task=run.task,
+                uid=run.uid,
+                trigger=run.trigger,
+                scheduled_at=run.scheduled_at,
+                status=status,
+            )
+            try:
+                await self._api.create(EXECUTIONS, run.key.namespace, body)
+            except AlreadyExists:
+                await self._meet(run, status)
+            run.stored = True
+        else:
+            await self._patch(run, status)
+        if status.phase in FINAL_PHASES:
+            self._saved(run)
+
+    async def _meet(self, run: Run, status: ExecutionStatus) -> None:
+        """The record exists: by an earlier write of ours whose answer was lost, or by another leader."""
+        existing = await self._api.get(EXECUTIONS, run.key.namespace, run.key.name)
+        phase = (existing.get("status") or {}).get("phase")
+        if phase in FINAL_PHASES and phase != status.phase:
+            log.warning("the record has an outcome already, it stays", execution=str(run.key), phase=phase)
+            return
+        await self._patch(run, status)
+
+    async def _patch(self, run: Run, status: ExecutionStatus) -> None:
+        try:
+            await self._api.patch(EXECUTIONS, run.key.namespace, run.key.name, {"status": status.to_body()})
+        except NotFound:
+            log.info("the record was deleted meanwhile", execution=str(run.key))
+
+    def _saved(self, run: Run) -> None:
+        if not run.saved:
+            run.saved = True
+            for tell in self.on_stored:
+                tell(run)

@@ -1,0 +1,161 @@
+"""The one timer of a shard: a heap of (instant, task), a claim, and the starts.
+
+Shortly before the earliest instants are due their plans are prepared, then the
+shard's claim is written (law 2: before anything of an instant is sent, the
+claim covers it), then the instants are awaited and fired. Heap entries are never
+removed when a task changes; one that no longer matches its task is skipped.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
+
+import structlog
+
+from crontask_core.names import Key
+from crontask_kube.clock import Clock
+from crontask_kube.errors import Unavailable
+from crontask_kube.lease import ShardLease
+from crontask_operator.index import Index, Task
+from crontask_operator.metrics import Metrics
+from crontask_operator.tasks import Due, Tasks
+
+PREPARE_AHEAD = timedelta(milliseconds=250)
+CLAIM_AHEAD = timedelta(milliseconds=80)
+LONGEST_SLEEP = 1.0
+"""Seconds; a step of the wall clock is noticed after this long at the latest."""
+SLICE = 50
+"""Plans made between two looks at the rest of the loop."""
+
+log = structlog.get_logger(__name__)
+
+
+class Scheduler:
+    """Wakes tasks when they are due, while this replica leads."""
+
+    def __init__(self, index: Index, tasks: Tasks, lease: ShardLease, clock: Clock, metrics: Metrics) -> None:
+        self._index, self._tasks, self._lease = index, tasks, lease
+        self._clock, self._metrics = clock, metrics
+        self._heap: list[tuple[datetime, int, Key]] = []
+        self._order = count()
+        self._changed = asyncio.Event()
+        self._allowed = asyncio.Event()
+        self.ticked_at = clock.monotonic()
+        """When the loop last came round, for the liveness probe."""
+
+    def allow(self) -> None:
+        """Begins to start what is due."""
+        self._allowed.set()
+
+    def forbid(self) -> None:
+        """Starts nothing more; what is being prepared is dropped."""
+        self._allowed.clear()
+
+    def set(self, task: Task) -> None:
+        """Puts a task at its next instant (`task.wake_at`), or nowhere."""
+        if task.wake_at is None:
+            return
+        heappush(self._heap, (task.wake_at, next(self._order), task.key))
+        if self._heap[0][2] == task.key:
+            self._changed.set()
+
+    async def run(self) -> None:
+        """The loop; ends only by cancellation."""
+        while True:
+            self.ticked_at = self._clock.monotonic()
+            if not self._allowed.is_set():
+                await self._wait(self._allowed, LONGEST_SLEEP)
+                continue
+            try:
+                await self._tick()
+            except Unavailable as error:
+                log.warning("the claim cannot be written, nothing is started", error=str(error))
+                await asyncio.sleep(LONGEST_SLEEP / 2)
+            except Exception:
+                log.exception("a tick failed")
+                await asyncio.sleep(LONGEST_SLEEP)
+
+    async def _tick(self) -> None:
+        now = self._clock.now()
+        batch = self._pop(now + PREPARE_AHEAD)
+        if not batch:
+            self._changed.clear()
+            await self._wait(self._changed, self._sleep_seconds(now))
+            return
+        try:
+            dues, through = await self._prepare(batch, now)
+            await self._sleep_until(through - CLAIM_AHEAD)
+            claimed = await self._lease.claim(through)
+        except BaseException:
+            self._put_back(batch)
+            raise
+        if not claimed or not self._allowed.is_set():
+            log.warning("the shard is lost, what was due is left to its new leader", tasks=len(batch))
+            self._put_back(batch)
+            self.forbid()
+            return
+        await self._sleep_until(through)
+        self._fire(dues)
+
+    def _pop(self, until: datetime) -> list[Task]:
+        """The tasks whose instant comes up to `until`, each once."""
+        batch: dict[Key, Task] = {}
+        while self._heap and self._heap[0][0] <= until:
+            at, _, key = heappop(self._heap)
+            task = self._index.tasks.get(key)
+            if task is not None and task.wake_at == at:
+                batch[key] = task
+        return list(batch.values())
+
+    def _put_back(self, batch: list[Task]) -> None:
+        for task in batch:
+            self.set(task)
+
+    async def _prepare(self, batch: list[Task], now: datetime) -> tuple[list[Due], datetime]:
+        """Plans for the moment at which the latest of the batch is due (or for now, where all are late)."""
+        through = max(now, *(task.wake_at for task in batch if task.wake_at))
+        dues: list[Due] = []
+        for n, task in enumerate(batch):
+            try:
+                due = self._tasks.prepare(task, through)
+            except Exception:
+                # Law 4: one bad object stops nothing but itself.
+                log.exception("a plan failed", task=str(task.key))
+                self._tasks.broken(task, now)
+                continue
+            if due is not None:
+                dues.append(due)
+            if n % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+        return dues, through
+
+    def _fire(self, dues: list[Due]) -> None:
+        now = self._clock.now()
+        for due in dues:
+            try:
+                self._tasks.fire(due, now)
+            except Exception:
+                log.exception("a start failed", task=str(due.task.key))
+                self._tasks.broken(due.task, now)
+            self.set(due.task)
+        self._metrics.tick(len(dues))
+
+    def _sleep_seconds(self, now: datetime) -> float:
+        if not self._heap:
+            return LONGEST_SLEEP
+        ahead = (self._heap[0][0] - PREPARE_AHEAD - now).total_seconds()
+        return min(max(ahead, 0.001), LONGEST_SLEEP)
+
+    async def _sleep_until(self, at: datetime) -> None:
+        """Sleeps by the wall clock; wakes at the first moment not before `at`."""
+        while (seconds := (at - self._clock.now()).total_seconds()) > 0:
+            await asyncio.sleep(min(seconds, LONGEST_SLEEP))
+
+    @staticmethod
+    async def _wait(event: asyncio.Event, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            return

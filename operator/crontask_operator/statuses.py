@@ -1,0 +1,117 @@
+"""Writes the status of tasks, coalesced to at most one patch per task and second.
+
+The stored watermark stays below every started instant whose execution is not
+stored yet (law 1), so that a successor knows what it has to account for.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from crontask_core.model import ActiveExecution, TaskStatus
+from crontask_core.model.task import MAX_ACTIVE_SHOWN, NEXT_RUNS
+from crontask_core.names import Key
+from crontask_core.tally import status_of
+from crontask_kube.client import ApiClient
+from crontask_kube.errors import KubeError, NotFound, Unavailable
+from crontask_kube.resources import TASKS
+from crontask_operator.index import Index, Task
+from crontask_operator.workers import Workers
+
+SOON = 0.5
+AFTER_START = 2.0
+"""Seconds that a start may wait for the end of a short run, which makes one patch of two."""
+SPACING = 1.0
+AGAIN = 5.0
+log = structlog.get_logger(__name__)
+
+
+class Statuses:
+    """A queue of tasks whose status has changed, each at most once in it."""
+
+    def __init__(self, api: ApiClient, index: Index, crew: Workers, may_write: Callable[[], bool]) -> None:
+        self._api, self._index, self._crew, self._may_write = api, index, crew, may_write
+        self._waiting: dict[Key, asyncio.TimerHandle] = {}
+        self._writing: set[Key] = set()
+        self._touched_again: set[Key] = set()
+        self.on_stored: Callable[[Task], None] = lambda task: None
+
+    def touch(self, task: Task, *, after_start: bool = False, delay: float | None = None) -> None:
+        """Has the status written soon; a later touch never delays an earlier one."""
+        if delay is None:
+            delay = AFTER_START if after_start else SOON
+        if task.key in self._writing:
+            self._touched_again.add(task.key)
+            return
+        loop = asyncio.get_running_loop()
+        waiting = self._waiting.get(task.key)
+        if waiting is not None:
+            if waiting.when() <= loop.time() + delay:
+                return
+            waiting.cancel()
+        self._waiting[task.key] = loop.call_later(delay, self._submit, task.key)
+
+    def hurry(self) -> None:
+        """Writes at once what would be written soon (an orderly stop)."""
+        for key, timer in list(self._waiting.items()):
+            timer.cancel()
+            self._submit(key)
+
+    def _submit(self, key: Key) -> None:
+        self._waiting.pop(key, None)
+        self._writing.add(key)
+        self._crew.submit(lambda: self._write(key))
+
+    async def _write(self, key: Key) -> None:
+        task, again = self._index.tasks.get(key), 0.0
+        try:
+            if task is not None and self._may_write():
+                await self._put(task)
+        except NotFound:
+            log.debug("the task is gone", task=str(key))
+        except Unavailable as error:
+            log.warning("the status has to wait", task=str(key), error=str(error))
+            again = AGAIN
+        except KubeError as error:
+            log.error("the status is refused", task=str(key), error=str(error))
+        finally:
+            self._writing.discard(key)
+            if key in self._touched_again:
+                self._touched_again.discard(key)
+                again = again or SPACING
+            if again and task is not None:
+                self.touch(task, delay=again)
+
+    async def _put(self, task: Task) -> None:
+        body = {"status": status_of_task(task).to_body()}
+        await self._api.patch(TASKS, task.key.namespace, task.key.name, body, subresource="status")
+        self.on_stored(task)
+
+
+def status_of_task(task: Task) -> TaskStatus:
+    """The status of a task as it stands."""
+    active = [run for run in task.runs.values() if run.finished_at is None]
+    return status_of(
+        task.tally,
+        observed_generation=task.generation,
+        timing=task.timing or None,
+        next_runs=_next_runs(task),
+        watermark=_stored_watermark(task),
+        active=[ActiveExecution(name=run.key.name, started_at=run.started_at) for run in active[:MAX_ACTIVE_SHOWN]],
+        active_count=len(active),
+    )
+
+
+def _stored_watermark(task: Task) -> datetime:
+    return min((at - timedelta(seconds=1) for at in task.unsaved), default=task.watermark)
+
+
+def _next_runs(task: Task) -> list[datetime]:
+    runs: list[datetime] = []
+    at = task.wake_at
+    while at is not None and task.schedule is not None and len(runs) < NEXT_RUNS:
+        runs.append(at)
+        at = task.schedule.next(at)
+    return runs

@@ -1,0 +1,204 @@
+"""Tasks: from their events to a place in the timer heap, and from a due instant to starts.
+
+`seen` and `gone` are fed by Kopf, by the take-over and by the resync; they are
+idempotent and do no I/O. `prepare` and `fire` are the two halves of an instant:
+the plan is made a little ahead, the starts happen when the instant has come.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import structlog
+
+from crontask_core.errors import FieldError
+from crontask_core.model import TaskSpec, TaskStatus
+from crontask_core.names import Key
+from crontask_core.planning.task import Start, TaskObservation, TaskPlan, plan_task
+from crontask_core.tally import tally_of
+from crontask_core.validation import Setting, check_task, read_schedule, read_spec, timing
+from crontask_operator.executions import Executions, Prepared
+from crontask_operator.index import Index, Known, Task
+from crontask_operator.metrics import Metrics
+from crontask_operator.recorder import Recorder
+from crontask_operator.statuses import Statuses
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A plan made ahead for one task, and what its starts will need."""
+
+    task: Task
+    generation: int
+    plan: TaskPlan
+    starts: tuple[Prepared, ...]
+
+
+class Tasks:
+    """Keeps the index of tasks true, and carries out their plans."""
+
+    def __init__(
+        self,
+        index: Index,
+        setting: Setting,
+        *,
+        executions: Executions,
+        statuses: Statuses,
+        recorder: Recorder,
+        metrics: Metrics,
+    ) -> None:
+        self._index, self._setting = index, setting
+        self._executions, self._statuses = executions, statuses
+        self._recorder, self._metrics = recorder, metrics
+        self.inherited_claim: datetime | None = None
+        """How far the leader before this one had claimed."""
+
+    def seen(self, body: dict[str, Any], now: datetime) -> Task | None:
+        """A task exists in this state. Returns it where its place in the timer heap may have changed."""
+        meta = body["metadata"]
+        key = Key(meta["namespace"], meta["name"])
+        task = self._index.tasks.get(key)
+        if meta.get("deletionTimestamp"):
+            self.gone(key, meta["uid"])
+            return None
+        if task is not None and task.uid != meta["uid"]:
+            self.gone(key, task.uid)
+            task = None
+        if task is not None and task.generation >= meta["generation"]:
+            return None
+        status = TaskStatus.model_validate(body.get("status") or {})
+        if task is None:
+            task = self._new(key, body, status)
+        was_problem, was_timing = bool(task.problem), task.timing or status.timing or ""
+        task.generation = meta["generation"]
+        self._load(task, body.get("spec") or {}, now)
+        if was_problem or (was_timing and was_timing != task.timing):
+            # Law 3: neither an edit nor a resume fires anything that lies before it.
+            task.watermark = max(task.watermark, now)
+        task.wake_at = task.schedule.next(task.watermark) if task.schedule and not task.suspended else None
+        self._judge(task, now)
+        if status.observed_generation != task.generation:
+            self._statuses.touch(task)
+        return task
+
+    def _new(self, key: Key, body: dict[str, Any], status: TaskStatus) -> Task:
+        meta = body["metadata"]
+        created = datetime.fromisoformat(meta["creationTimestamp"])
+        task = Task(
+            key=key,
+            uid=meta["uid"],
+            created=created,
+            generation=0,
+            spec_bytes=b"",
+            tally=tally_of(status),
+            watermark=status.watermark or created,
+        )
+        self._index.tasks[key] = task
+        task.runs.update({run.key.name: run for run in self._index.runs.values() if run.task == key})
+        return task
+
+    def _load(self, task: Task, spec_body: dict[str, Any], now: datetime) -> None:
+        """Reads the spec; what is wrong with it becomes `task.problem`."""
+        task.spec_bytes = orjson.dumps(spec_body)
+        task.schedule, task.problem = None, ""
+        try:
+            spec = read_spec(spec_body)
+            task.timing, task.suspended = timing(spec), spec.suspend
+            check_task(spec, task.key, self._setting)
+            task.schedule = read_schedule(spec, task.key, task.created, self._setting)
+        except FieldError as error:
+            task.problem = str(error)
+            self._recorder.invalid(task, task.problem, now)
+            log.warning("task cannot be run", task=str(task.key), problem=task.problem)
+
+    def _judge(self, task: Task, now: datetime) -> None:
+        """Sets the conditions that follow from the spec and the outcomes."""
+        tally, generation = task.tally, task.generation
+        if task.problem:
+            tally.set_condition("Ready", "False", "InvalidSpec", task.problem, generation=generation, now=now)
+            tally.set_condition("Scheduled", "False", "InvalidSpec", "", generation=generation, now=now)
+            return
+        tally.set_condition("Ready", "True", "Valid", "", generation=generation, now=now)
+        if task.suspended:
+            tally.set_condition(
+                "Scheduled", "False", "Suspended", "spec.suspend is true", generation=generation, now=now
+            )
+        elif task.wake_at is None:
+            never = "The schedule has no further instant."
+            tally.set_condition("Scheduled", "False", "NoFurtherInstant", never, generation=generation, now=now)
+        else:
+            tally.set_condition("Scheduled", "True", "Waiting", "", generation=generation, now=now)
+
+    def broken(self, task: Task, now: datetime) -> None:
+        """Something about the task made the operator itself fail: it rests until it is edited (law 4)."""
+        task.problem = "The operator failed on this task; its log says where. An edit of the task tries again."
+        task.schedule, task.wake_at = None, None
+        self._judge(task, now)
+        self._statuses.touch(task)
+
+    def gone(self, key: Key, uid: str) -> None:
+        """A task does not exist any more; what runs of it is dropped (the garbage collector takes its objects)."""
+        task = self._index.tasks.get(key)
+        if task is None or task.uid != uid:
+            return
+        self._index.remove_task(key)
+        for run in list(task.runs.values()):
+            self._executions.drop(run)
+
+    def prepare(self, task: Task, now: datetime) -> Due | None:
+        """The plan for a task whose instant comes at `now`, without any effect yet."""
+        if task.schedule is None or self._index.tasks.get(task.key) is not task:
+            return None
+        spec = task.spec()
+        seen = TaskObservation(
+            schedule=task.schedule,
+            spec=spec,
+            watermark=task.watermark,
+            claimed_through=self.inherited_claim,
+            known=Known(self._index, task),
+            active=tuple(name for name, run in task.runs.items() if run.finished_at is None),
+        )
+        plan = plan_task(seen, now)
+        return Due(task, task.generation, plan, self._prepare_starts(task, spec, plan.starts))
+
+    def _prepare_starts(self, task: Task, spec: TaskSpec, starts: tuple[Start, ...]) -> tuple[Prepared, ...]:
+        return tuple(self._executions.prepare(task, spec, start.scheduled_at, start.trigger) for start in starts)
+
+    def fire(self, due: Due, now: datetime) -> None:
+        """Carries out a plan whose instant has come and is claimed."""
+        task, plan = due.task, due.plan
+        if self._index.tasks.get(task.key) is not task:
+            return
+        if task.generation != due.generation:
+            again = self.prepare(task, now)
+            if again is None:
+                return
+            task, plan, due = again.task, again.plan, again
+        for name in plan.stops:
+            run = task.runs.get(name)
+            if run is not None:
+                self._executions.stop(run, "Replaced")
+        for prepared in due.starts:
+            task.tally.started(prepared.run.scheduled_at)
+            self._executions.begin(task, prepared)
+        for at in plan.lost:
+            self._executions.record_lost(task, at, now)
+        self._leave_out(task, plan, now)
+        task.watermark = plan.watermark or task.watermark
+        task.wake_at = plan.wake_at
+        if plan.wake_at is None:
+            self._judge(task, now)
+        if due.starts or plan.skipped or plan.missed or plan.lost:
+            self._statuses.touch(task, after_start=bool(due.starts))
+
+    def _leave_out(self, task: Task, plan: TaskPlan, now: datetime) -> None:
+        task.tally.left_out(skipped=plan.skipped, missed=plan.missed)
+        if plan.skipped:
+            self._metrics.instants("skipped", len(plan.skipped))
+            self._recorder.skipped(task, plan.skipped, now)
+        if plan.missed:
+            self._metrics.instants("missed", len(plan.missed))
+            self._recorder.missed(task, plan.missed, plan.more_missed, now)

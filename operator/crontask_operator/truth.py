@@ -1,0 +1,131 @@
+"""Compares what is known with what exists: in full at the take-over, by metadata now and then.
+
+Kopf yields only what exists after a re-list; an object that was deleted
+meanwhile never produces an event. So every few minutes the uids are listed, and
+what is known but gone is dropped, what exists but is unknown is fetched.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from crontask_core.names import LABEL_MANAGED, Key
+from crontask_kube.client import ApiClient
+from crontask_kube.clock import Clock
+from crontask_kube.errors import NotFound
+from crontask_kube.resources import EXECUTIONS, PODS, TASKS, Resource
+from crontask_operator.adoption import Adoption
+from crontask_operator.index import Index, Run, Task
+from crontask_operator.tasks import Tasks
+
+log = structlog.get_logger(__name__)
+MANAGED = f"{LABEL_MANAGED}=true"
+
+
+def key_of(body: dict[str, Any]) -> Key:
+    """Namespace and name of an object."""
+    return Key(body["metadata"]["namespace"], body["metadata"]["name"])
+
+
+class Truth:
+    """Brings the index in line with the API server."""
+
+    def __init__(
+        self,
+        api: ApiClient,
+        index: Index,
+        clock: Clock,
+        tasks: Tasks,
+        adoption: Adoption,
+        namespaces: tuple[str, ...],
+        place: Callable[[Task], None],
+    ) -> None:
+        self._api, self._index, self._clock = api, index, clock
+        self._tasks, self._adoption, self._place = tasks, adoption, place
+        self._namespaces: tuple[str | None, ...] = namespaces or (None,)
+
+    async def take_over(self) -> None:
+        """Reads everything; afterwards the index is complete and every leftover is picked up."""
+        tasks = await self._list(TASKS)
+        executions = await self._list(EXECUTIONS)
+        pods = await self._list(PODS, MANAGED)
+        self._drop_missing({key_of(body) for body in tasks})
+        for body in tasks:
+            self._tasks.seen(body, self._clock.now())
+        self._adoption.take_over(executions, pods)
+        for task in self._index.tasks.values():
+            # Instants between the stored watermark and now are looked at by the first tick.
+            if task.schedule is not None and not task.suspended:
+                task.wake_at = task.schedule.next(task.watermark)
+            self._place(task)
+
+    async def resync(self) -> None:
+        """Finds what Kopf has not told: objects that went, or came, unseen."""
+        known = set(self._index.tasks)
+        listed = {key_of(body) for body in await self._list(TASKS, metadata_only=True)}
+        for key in (known - listed) & set(self._index.tasks):
+            await self._check(key)
+        for key in listed - set(self._index.tasks):
+            await self._check(key)
+        await self._resync_executions()
+
+    async def _resync_executions(self) -> None:
+        listed = {key_of(body) for body in await self._list(EXECUTIONS, metadata_only=True)}
+        for task in list(self._index.tasks.values()):
+            for ended in list(task.ended):
+                key = Key(task.key.namespace, ended.name)
+                if key not in listed and not await self._exists(EXECUTIONS, key):
+                    self._adoption.execution_gone(key, task.key)
+        for run in list(self._index.runs.values()):
+            pod = run.attempt.pod if run.attempt else None
+            if pod is not None and not run.calling:
+                await self._check_pod(Key(run.key.namespace, pod), run)
+
+    async def _check(self, key: Key) -> None:
+        """Asks for one task, and believes the answer."""
+        try:
+            body = await self._api.get(TASKS, key.namespace, key.name)
+        except NotFound:
+            task = self._index.tasks.get(key)
+            if task is not None:
+                log.info("a deleted task was still known", task=str(key))
+                self._tasks.gone(key, task.uid)
+            return
+        changed = self._tasks.seen(body, self._clock.now())
+        if changed is not None:
+            self._place(changed)
+
+    async def _check_pod(self, key: Key, run: Run) -> None:
+        try:
+            self._adoption.pod_seen(await self._api.get(PODS, key.namespace, key.name))
+        except NotFound:
+            self._adoption.pod_vanished(run, key.name)
+
+    async def _exists(self, resource: Resource, key: Key) -> bool:
+        try:
+            await self._api.get(resource, key.namespace, key.name)
+        except NotFound:
+            return False
+        return True
+
+    def _drop_missing(self, existing: set[Key]) -> None:
+        for key, task in list(self._index.tasks.items()):
+            if key not in existing:
+                self._tasks.gone(key, task.uid)
+
+    async def _list(
+        self, resource: Resource, selector: str | None = None, *, metadata_only: bool = False
+    ) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = []
+        for namespace in self._namespaces:
+            try:
+                listing = await self._api.list(
+                    resource, namespace, label_selector=selector, metadata_only=metadata_only
+                )
+            except NotFound:
+                # The CRD has vanished, and its objects with it.
+                log.warning("the API server does not know this kind", kind=resource.plural)
+                continue
+            items += listing.items
+        return items
