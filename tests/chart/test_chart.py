@@ -1,0 +1,196 @@
+"""The chart: what it renders by default and in its variants, and how the operator's pod is confined."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import helm_python
+import pytest
+
+from crontask_operator.settings import read_settings
+
+Body = dict[str, Any]
+Render = Callable[..., list[Body]]
+CHART = Path(__file__).parents[2] / "charts" / "crontask"
+
+
+def only(bodies: list[Body], kind: str, suffix: str = "") -> Body:
+    """The one object of a kind (whose name ends so)."""
+    (found,) = [body for body in bodies if body["kind"] == kind and body["metadata"]["name"].endswith(suffix)]
+    return found
+
+
+def pod_of(bodies: list[Body]) -> Body:
+    pod: Body = only(bodies, "Deployment")["spec"]["template"]
+    return pod
+
+
+def environment(bodies: list[Body]) -> dict[str, str]:
+    """The container's variables; a field of the pod stands as its path."""
+    (container,) = pod_of(bodies)["spec"]["containers"]
+    return {
+        item["name"]: item["value"] if "value" in item else item["valueFrom"]["fieldRef"]["fieldPath"]
+        for item in container["env"]
+    }
+
+
+def test_lint_complains_of_a_missing_icon_alone() -> None:
+    findings = helm_python.lint(str(CHART))
+    assert findings["errors"] == []
+    assert [message["error"] for message in findings["messages"]] == ["icon is recommended"]
+
+
+def test_what_is_rendered_by_default(render: Render) -> None:
+    assert sorted(f"{body['kind']}/{body['metadata']['name']}" for body in render()) == [
+        "ClusterRole/crontask-edit",
+        "ClusterRole/crontask-operator",
+        "ClusterRole/crontask-run",
+        "ClusterRole/crontask-view",
+        "ClusterRoleBinding/crontask-operator",
+        "Deployment/crontask-operator",
+        "FlowSchema/crontask-operator-leases",
+        "Role/crontask-operator-leases",
+        "RoleBinding/crontask-operator-leases",
+        "Service/crontask-operator-metrics",
+        "ServiceAccount/crontask-operator",
+        "ValidatingAdmissionPolicy/crontask-execution-status",
+        "ValidatingAdmissionPolicy/crontask-pod-identity",
+        "ValidatingAdmissionPolicyBinding/crontask-execution-status",
+        "ValidatingAdmissionPolicyBinding/crontask-pod-identity",
+    ]
+
+
+VARIANTS = [
+    ({"podDisruptionBudget": {"enabled": True}}, {"PodDisruptionBudget"}, set()),
+    ({"flowSchema": {"enabled": False}}, set(), {"FlowSchema"}),
+    (
+        {"admissionPolicy": {"enabled": False}},
+        set(),
+        {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "more", "fewer"), VARIANTS)
+def test_switches(render: Render, values: Body, more: set[str], fewer: set[str]) -> None:
+    usual, now = ({body["kind"] for body in bodies} for bodies in (render(), render(values)))
+    assert (now - usual, usual - now) == (more, fewer)
+
+
+def test_two_releases_share_no_cluster_wide_name(render: Render) -> None:
+    def names(bodies: list[Body]) -> set[str]:
+        return {f"{body['kind']}/{body['metadata']['name']}" for body in bodies if "namespace" not in body["metadata"]}
+
+    assert not names(render()) & names(render(name="second", namespace="elsewhere"))
+
+
+def test_the_pod_is_confined(render: Render) -> None:
+    spec = pod_of(render())["spec"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["containers"][0]["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    assert {name for volume in spec["volumes"] for name in volume} == {"name", "emptyDir"}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+    assert spec["containers"][0]["resources"]["limits"]["memory"]
+
+
+def test_probes_and_service_meet_the_metrics_port(render: Render) -> None:
+    bodies = render({"metrics": {"port": 9200}})
+    (container,) = pod_of(bodies)["spec"]["containers"]
+    assert container["ports"] == [{"name": "metrics", "containerPort": 9200}]
+    assert environment(bodies)["CRONTASK_METRICS_ADDRESS"] == "0.0.0.0:9200"
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "metrics"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "metrics"}
+    service = only(bodies, "Service")["spec"]
+    assert service["ports"] == [{"name": "metrics", "port": 9200, "targetPort": "metrics"}]
+    labels = pod_of(bodies)["metadata"]["labels"]
+    assert service["selector"].items() <= labels.items()
+    assert only(bodies, "Deployment")["spec"]["selector"]["matchLabels"] == service["selector"]
+
+
+def test_the_operator_reads_every_variable_that_it_is_given(render: Render) -> None:
+    bodies = render(
+        {
+            "operator": {
+                "watchNamespaces": ["a", "b"],
+                "defaultTimeZone": "Europe/Berlin",
+                "egress": {"allow": ["10.1.0.0/16", "fd00::/8"], "deny": ["192.0.2.1"]},
+                "logFormat": "console",
+                "logLevel": "DEBUG",
+            },
+            "serviceAccount": {"name": "chosen"},
+        },
+    )
+    settings = read_settings(environment(bodies) | {"CRONTASK_LEASE_NAMESPACE": "crontask-system"})
+    assert settings.namespaces == ("a", "b")
+    assert settings.default_time_zone == "Europe/Berlin"
+    assert [str(network) for network in settings.egress_allow] == ["10.1.0.0/16", "fd00::/8"]
+    assert [str(network) for network in settings.egress_deny] == ["192.0.2.1/32"]
+    assert (settings.log_format, settings.log_level) == ("console", "DEBUG")
+    assert settings.metrics_address == "0.0.0.0:9100"
+    assert settings.service_account == "chosen"
+
+
+def test_the_variables_by_default(render: Render) -> None:
+    assert environment(render()) == {
+        "CRONTASK_METRICS_ADDRESS": "0.0.0.0:9100",
+        "CRONTASK_LEASE_NAMESPACE": "metadata.namespace",
+        "CRONTASK_SERVICE_ACCOUNT": "crontask-operator",
+        "CRONTASK_LOG_FORMAT": "json",
+        "CRONTASK_LOG_LEVEL": "INFO",
+    }
+
+
+REFUSED = [
+    {"replica": 2},
+    {"replicas": -1},
+    {"replicas": "two"},
+    {"image": {"pullPolicy": "Sometimes"}},
+    {"operator": {"watchNamespaces": ["team-*"]}},
+    {"operator": {"egress": {"allow": ["example.com"]}}},
+    {"operator": {"logFormat": "xml"}},
+    {"metrics": {"port": 80}},
+    {"rbac": {"userRoles": "yes"}},
+    {"admissionPolicy": {"enable": True}},
+]
+
+
+@pytest.mark.parametrize("values", REFUSED, ids=str)
+def test_wrong_values_are_refused(render: Render, values: Body) -> None:
+    with pytest.raises(helm_python.HelmError):
+        render(values)
+
+
+def test_values_all_at_once(render: Render) -> None:
+    """Every optional part is valid YAML in its place."""
+    bodies = render(
+        {
+            "image": {"tag": "1", "pullSecrets": [{"name": "s"}]},
+            "podAnnotations": {"a": "b"},
+            "podLabels": {"c": "d"},
+            "nodeSelector": {"e": "f"},
+            "tolerations": [{"operator": "Exists"}],
+            "affinity": {"nodeAffinity": {}},
+            "topologySpreadConstraints": [{"maxSkew": 1}],
+            "priorityClassName": "system-cluster-critical",
+            "serviceAccount": {"annotations": {"g": "h"}},
+            "metrics": {"serviceAnnotations": {"i": "j"}},
+            "operator": {"extraEnv": [{"name": "X", "value": "y"}]},
+        }
+    )
+    pod = pod_of(bodies)
+    assert pod["metadata"]["annotations"] == {"a": "b"}
+    assert pod["metadata"]["labels"]["c"] == "d"
+    spec = pod["spec"]
+    assert spec["containers"][0]["image"] == "crontask-operator:1"
+    assert spec["imagePullSecrets"] == [{"name": "s"}]
+    assert (spec["nodeSelector"], spec["tolerations"]) == ({"e": "f"}, [{"operator": "Exists"}])
+    assert (spec["affinity"], spec["topologySpreadConstraints"]) == ({"nodeAffinity": {}}, [{"maxSkew": 1}])
+    assert spec["priorityClassName"] == "system-cluster-critical"
+    assert only(bodies, "ServiceAccount")["metadata"]["annotations"] == {"g": "h"}
+    assert only(bodies, "Service")["metadata"]["annotations"] == {"i": "j"}
+    assert environment(bodies)["X"] == "y"

@@ -1,0 +1,164 @@
+"""Who may do what: the operator's rights as a table, the users' roles, and the admission policies."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+Body = dict[str, Any]
+Render = Callable[..., list[Body]]
+
+READ = {"get", "list", "watch"}
+WRITE = {"create", "update", "patch", "delete", "deletecollection"}
+CLUSTER = {
+    ("apiextensions.k8s.io", "customresourcedefinitions"): READ,
+    ("", "namespaces"): {"list", "watch"},
+    ("", "nodes"): READ,
+}
+TASKS = {
+    ("crontask.dev", "crontasks"): READ,
+    ("crontask.dev", "crontasks/status"): {"patch"},
+    ("crontask.dev", "crontaskexecutions"): READ | {"create", "patch", "delete", "deletecollection"},
+    ("", "pods"): READ | {"create", "patch", "delete", "deletecollection"},
+    ("", "pods/log"): {"get"},
+    ("", "secrets"): {"get"},
+    ("events.k8s.io", "events"): {"create", "patch"},
+}
+LEASES = {("coordination.k8s.io", "leases"): READ | {"create", "update", "patch"}}
+
+
+def table(role: Body) -> dict[tuple[str, str], set[str]]:
+    """(API group, resource) → verbs."""
+    return {
+        (group, resource): set(rule["verbs"])
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+
+def granted(bodies: list[Body], account: str) -> Iterator[tuple[str | None, Body]]:
+    """The roles bound to a ServiceAccount, with the namespace where they hold (None: everywhere)."""
+    roles = {
+        (body["kind"], body["metadata"].get("namespace"), body["metadata"]["name"]): body
+        for body in bodies
+        if body["kind"] in {"Role", "ClusterRole"}
+    }
+    for body in bodies:
+        if body["kind"] not in {"RoleBinding", "ClusterRoleBinding"}:
+            continue
+        assert body["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": "crontask-system"}]
+        namespace = body["metadata"].get("namespace")
+        yield namespace, roles[body["roleRef"]["kind"], namespace, body["roleRef"]["name"]]
+
+
+def test_the_operators_rights_are_these_and_no_more(render: Render) -> None:
+    rights = {namespace: table(role) for namespace, role in granted(render(), "crontask-operator")}
+    assert rights == {None: CLUSTER | TASKS, "crontask-system": LEASES}
+
+
+def test_with_namespaces_named_it_may_touch_objects_there_alone(render: Render) -> None:
+    bodies = render({"operator": {"watchNamespaces": ["a", "b"]}})
+    rights = {namespace: table(role) for namespace, role in granted(bodies, "crontask-operator")}
+    assert rights == {None: CLUSTER, "a": TASKS, "b": TASKS, "crontask-system": LEASES}
+
+
+def test_no_role_has_a_wildcard_or_grants_rights(render: Render) -> None:
+    roles = [body for body in render() if body["kind"] in {"Role", "ClusterRole"}]
+    assert len(roles) == 5
+    for role in roles:
+        for rule in role["rules"]:
+            words = {*rule["verbs"], *rule["apiGroups"], *rule["resources"]}
+            assert not words & {"*", "escalate", "bind", "impersonate", "serviceaccounts/token"}, role["metadata"][
+                "name"
+            ]
+
+
+USERS = [
+    (
+        "view",
+        {("crontask.dev", "crontasks"): READ, ("crontask.dev", "crontaskexecutions"): READ},
+        {"rbac.authorization.k8s.io/aggregate-to-view": "true"},
+    ),
+    (
+        "edit",
+        {("crontask.dev", "crontasks"): WRITE, ("crontask.dev", "crontaskexecutions"): WRITE},
+        {"rbac.authorization.k8s.io/aggregate-to-edit": "true"},
+    ),
+    (
+        "run",
+        {("crontask.dev", "crontasks"): READ, ("crontask.dev", "crontaskexecutions"): READ | {"create"}},
+        {},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "rights", "labels"), USERS, ids=[row[0] for row in USERS])
+def test_roles_for_users(
+    render: Render, name: str, rights: dict[tuple[str, str], set[str]], labels: dict[str, str]
+) -> None:
+    (role,) = [body for body in render() if body["metadata"]["name"] == f"crontask-{name}"]
+    assert table(role) == rights
+    aggregated = {key: value for key, value in role["metadata"]["labels"].items() if "aggregate" in key}
+    assert aggregated == labels
+
+
+def test_roles_for_users_can_be_left_out(render: Render) -> None:
+    names = {body["metadata"]["name"] for body in render({"rbac": {"userRoles": False}})}
+    assert not names & {"crontask-view", "crontask-edit", "crontask-run"}
+
+
+def policy(bodies: list[Body], name: str) -> Body:
+    (found,) = [body for body in bodies if body["metadata"]["name"] == name and body["kind"].endswith("Policy")]
+    (binding,) = [body for body in bodies if body["metadata"]["name"] == name and body["kind"].endswith("Binding")]
+    assert binding["spec"] == {"policyName": name, "validationActions": ["Deny"]}
+    assert found["spec"]["failurePolicy"] == "Fail"
+    spec: Body = found["spec"]
+    return spec
+
+
+NAMED = [({}, "crontask-operator"), ({"serviceAccount": {"name": "chosen"}}, "chosen")]
+
+
+@pytest.mark.parametrize(("values", "account"), NAMED)
+def test_policies_speak_of_the_account_that_the_operator_has(render: Render, values: Body, account: str) -> None:
+    bodies = render(values)
+    (deployment,) = [body for body in bodies if body["kind"] == "Deployment"]
+    assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == account
+    user = f"'system:serviceaccount:crontask-system:{account}'"
+    (status_of,) = policy(bodies, "crontask-execution-status")["matchConditions"]
+    (pods_of,) = policy(bodies, "crontask-pod-identity")["matchConditions"]
+    assert status_of["expression"] == f"request.userInfo.username != {user}"
+    assert pods_of["expression"] == f"request.userInfo.username == {user}"
+    list(granted(bodies, account))
+
+
+def test_pods_never_get_the_operators_identity(render: Render) -> None:
+    spec = policy(render(), "crontask-pod-identity")
+    constraints = spec["matchConstraints"]
+    assert constraints["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "crontask-system"}
+    assert constraints["resourceRules"] == [
+        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    ]
+    (rule,) = spec["validations"]
+    assert rule["expression"].endswith("object.spec.serviceAccountName != 'crontask-operator'")
+
+
+def test_the_status_policy_keeps_to_the_namespaces_that_are_served(render: Render) -> None:
+    everywhere = policy(render(), "crontask-execution-status")["matchConstraints"]
+    assert "namespaceSelector" not in everywhere
+    named = policy(render({"operator": {"watchNamespaces": ["a"]}}), "crontask-execution-status")["matchConstraints"]
+    assert named["namespaceSelector"]["matchExpressions"] == [
+        {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["a"]}
+    ]
+
+
+def test_lease_requests_get_the_level_of_leader_elections(render: Render) -> None:
+    (schema,) = [body for body in render() if body["kind"] == "FlowSchema"]
+    assert schema["spec"]["priorityLevelConfiguration"] == {"name": "leader-election"}
+    (rule,) = schema["spec"]["rules"]
+    account = {"name": "crontask-operator", "namespace": "crontask-system"}
+    assert rule["subjects"] == [{"kind": "ServiceAccount", "serviceAccount": account}]
+    assert [(entry["resources"], entry["namespaces"]) for entry in rule["resourceRules"]] == [
+        (["leases"], ["crontask-system"])
+    ]
