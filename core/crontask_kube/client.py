@@ -22,8 +22,10 @@ from crontask_kube.connection import Connection
 from crontask_kube.errors import Gone, NotFound
 from crontask_kube.logtail import read_tail, tail_query
 from crontask_kube.resources import PODS, Resource
-from crontask_kube.transport import WITHIN_SECONDS, Ask, Observe, Sleep, Transport
+from crontask_kube.transport import WITHIN_SECONDS, Ask, Call, Observe, Sleep, Transport
 from crontask_kube.watching import Event, read_events
+
+__all__ = ["ApiClient", "Body", "Call", "Event", "Listing", "Object"]
 
 Body = dict[str, Any] | bytes
 Object = dict[str, Any]

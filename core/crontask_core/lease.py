@@ -1,0 +1,170 @@
+"""What a shard's Lease says, who may take it, and what to write into it.
+
+A Lease (coordination.k8s.io/v1) makes one replica the leader of a shard, and an
+annotation on it, the claim, says through which instant starts have been claimed
+(law 2 of the design): no later leader starts a call at or below it. Decisions
+only; `crontask_kube.lease` reads, writes and keeps time. Other machines' clocks
+are never trusted: a holder counts as gone when its record has stayed the same
+for its duration on *our* monotonic clock.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any
+
+from crontask_core.errors import FieldError
+from crontask_core.names import ANNOTATION_CLAIMED_THROUGH
+
+CLAIM_PATH = f"metadata.annotations[{ANNOTATION_CLAIMED_THROUGH}]"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """One reading of a shard's Lease. An empty `holder` means that nobody holds it."""
+
+    version: str
+    """The resourceVersion, the precondition of every write."""
+    holder: str
+    duration_seconds: int
+    transitions: int
+    renewed: str
+    """`renewTime` as written; only ever compared with itself."""
+    claim_text: str
+    """The claim's annotation as it stands there."""
+    claimed_through: datetime | None
+
+    @classmethod
+    def from_body(cls, body: dict[str, Any], *, known_claim: datetime | None = None) -> "LeaseRecord":
+        """Reads a Lease. `known_claim` is what a holder knows it has claimed, whatever became of the annotation.
+
+        Raises FieldError for a claim that is no instant and unknown otherwise: starting anything then could start
+        it twice.
+        """
+        meta, spec = body["metadata"], body.get("spec") or {}
+        text = (meta.get("annotations") or {}).get(ANNOTATION_CLAIMED_THROUGH) or ""
+        return cls(
+            version=meta["resourceVersion"],
+            holder=spec.get("holderIdentity") or "",
+            duration_seconds=spec.get("leaseDurationSeconds") or 0,
+            transitions=spec.get("leaseTransitions") or 0,
+            renewed=spec.get("renewTime") or "",
+            claim_text=text,
+            claimed_through=_later(_claim(text, lenient=known_claim is not None), known_claim),
+        )
+
+    def same_hold(self, other: "LeaseRecord") -> bool:
+        """Whether the holder has shown no sign of life between the two readings; edits by others are none."""
+        return (self.holder, self.transitions, self.renewed) == (other.holder, other.transitions, other.renewed)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A holder's record and when we, on our monotonic clock, first saw it just so."""
+
+    record: LeaseRecord
+    since: float
+
+    def followed_by(self, record: LeaseRecord, monotonic: float) -> "Sighting":
+        """The sighting after another reading: patience starts anew with each sign of life."""
+        return Sighting(record, self.since if record.same_hold(self.record) else monotonic)
+
+
+def may_take(sighting: Sighting, monotonic: float, *, least_seconds: float) -> bool:
+    """Whether the Lease is free, was released, or its holder has been still for its duration.
+
+    `least_seconds` is our own duration: a record without one, or with a shorter one, is waited for that long.
+    """
+    if not sighting.record.holder:
+        return True
+    return monotonic - sighting.since >= max(sighting.record.duration_seconds, least_seconds)
+
+
+def still_ours(held: LeaseRecord, found: LeaseRecord) -> bool:
+    """Whether a Lease that somebody wrote to is still in our hand: nobody took it over meanwhile."""
+    return (found.holder, found.transitions) == (held.holder, held.transitions)
+
+
+def first_body(
+    name: str, identity: str, now: datetime, duration_seconds: float, known_claim: datetime | None
+) -> dict[str, Any]:
+    """The Lease to create where there is none; `known_claim` is what was seen on one that has been deleted."""
+    meta: dict[str, Any] = {"name": name}
+    if known_claim is not None:
+        meta["annotations"] = {ANNOTATION_CLAIMED_THROUGH: written(known_claim)}
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": meta,
+        "spec": _taken(identity, now, duration_seconds, transitions=0),
+    }
+
+
+def take_patch(record: LeaseRecord, identity: str, now: datetime, duration_seconds: float) -> dict[str, Any]:
+    """Makes us the holder, and counts the change; the claim stays as it is."""
+    spec = _taken(identity, now, duration_seconds, transitions=record.transitions + 1)
+    return {"metadata": {"resourceVersion": record.version}, "spec": spec}
+
+
+def renew_patch(record: LeaseRecord, now: datetime, through: datetime | None) -> dict[str, Any]:
+    """A sign of life, and with `through` a claim as well; a claim never goes back."""
+    claim = _later(record.claimed_through, through)
+    meta: dict[str, Any] = {"resourceVersion": record.version}
+    if claim is not None:
+        meta["annotations"] = {ANNOTATION_CLAIMED_THROUGH: written(claim)}
+    return {"metadata": meta, "spec": {"renewTime": written(now)}}
+
+
+def release_patch(record: LeaseRecord, now: datetime) -> dict[str, Any]:
+    """Gives the Lease up, so that the next one need not wait; the claim stays."""
+    spec = {"holderIdentity": "", "renewTime": written(now)}
+    return {"metadata": {"resourceVersion": record.version}, "spec": spec}
+
+
+def shows(found: LeaseRecord, wanted: dict[str, Any]) -> bool:
+    """Whether a write has landed whose answer was lost: sign of life, holder and claim are there as written.
+
+    The three go in one write, so either all of it landed or nothing.
+    """
+    spec, meta = wanted["spec"], wanted["metadata"]
+    claim = meta.get("annotations", {}).get(ANNOTATION_CLAIMED_THROUGH)
+    return (
+        found.renewed == spec["renewTime"]
+        and found.holder == spec.get("holderIdentity", found.holder)
+        and found.transitions == spec.get("leaseTransitions", found.transitions)
+        and found.claim_text == (claim or found.claim_text)
+    )
+
+
+def written(instant: datetime) -> str:
+    """An instant as Kubernetes' MicroTime, the only form that it accepts: RFC 3339, UTC, six decimals."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _taken(identity: str, now: datetime, duration_seconds: float, *, transitions: int) -> dict[str, Any]:
+    return {
+        "holderIdentity": identity,
+        "leaseDurationSeconds": ceil(duration_seconds),
+        "leaseTransitions": transitions,
+        "acquireTime": written(now),
+        "renewTime": written(now),
+    }
+
+
+def _claim(text: str, *, lenient: bool) -> datetime | None:
+    if not text:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is not None and instant.tzinfo is not None:
+        return instant.astimezone(UTC)
+    if lenient:
+        return None
+    remedy = f"write the instant before which nothing may start, such as {written(datetime(2026, 1, 1, tzinfo=UTC))}"
+    raise FieldError(CLAIM_PATH, text, "is no instant (RFC 3339)", remedy)
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((instant for instant in (one, other) if instant is not None), default=None)
