@@ -78,7 +78,8 @@ class FakeApiServer:
     async def __aenter__(self) -> "FakeApiServer":
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.5, access_log=None)
+        # Watches must end with their connection: Kopf waits 5 s at its end for tasks of this loop.
+        self._runner = web.AppRunner(app, shutdown_timeout=0.5, access_log=None, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -205,12 +206,18 @@ class FakeApiServer:
         fault.times -= 1
         answer = await self._answer(kind, request, http) if fault.after else None
         if fault.go:
-            await fault.go.wait()
-            return answer or await self._answer(kind, request, http)
+            # Shielded, because a request may take effect after its sender has given up.
+            return await asyncio.shield(asyncio.ensure_future(self._released(fault.go, answer, kind, request, http)))
         if fault.status:
             body = RefusedError(fault.status, fault.reason, "made to fail by the test").body
             return web.json_response(body, status=fault.status, headers=fault.headers)
         raise DroppedError
+
+    async def _released(
+        self, go: asyncio.Event, answer: web.StreamResponse | None, kind: Kind, request: Request, http: web.Request
+    ) -> web.StreamResponse:
+        await go.wait()
+        return answer or await self._answer(kind, request, http)
 
     async def _parse(self, http: web.Request) -> tuple[Kind, Request]:
         parts = [unquote(part) for part in http.rel_url.raw_path.strip("/").split("/")]

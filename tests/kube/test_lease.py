@@ -248,8 +248,10 @@ async def test_a_claim_that_timed_out_and_did_not_land_is_written_again(
     late = server.hold("patch", LEASES)
     assert await one.claim(LATER)
     assert len(server.seen("patch", LEASES)) == 2
-    late.set()  # the first write arrives after all: its version is old by now
+    version = server.object(LEASES, NAME, SPACE)["metadata"]["resourceVersion"]
+    late.set()  # the first write arrives after all, and is refused: its version is old by now
     assert await one.renew()
+    assert server.object(LEASES, NAME, SPACE)["metadata"]["resourceVersion"] == version
 
 
 async def test_a_claim_is_unknown_while_the_server_is_away(one: ShardLease, server: FakeApiServer) -> None:
