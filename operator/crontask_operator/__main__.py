@@ -10,11 +10,14 @@ import structlog
 import uvloop
 
 from crontask_core.errors import CronTaskError
+from crontask_kube.client import ApiClient
 from crontask_kube.clock import SystemClock
 from crontask_kube.config import load
 from crontask_kube.connection import Connection
 from crontask_operator import handlers, logs
+from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.health import Health
+from crontask_operator.metrics import Metrics
 from crontask_operator.program import Operator, egress_policy
 from crontask_operator.settings import Settings, read_settings
 from crontask_operator.supervision import supervise
@@ -39,8 +42,15 @@ async def run(settings: Settings) -> None:
     clock = SystemClock()
     environ = dict(os.environ)  # noqa: TID251 - the credentials' loader is given it whole
     connection = await load(environ, clock=clock, kubeconfig=settings.kubeconfig or None)
-    policy = await egress_policy(settings, connection)
-    operator = Operator(settings, connection, clock, f"{settings.identity}-{os.getpid()}", policy)
+    metrics = Metrics()
+    operator = Operator(
+        settings,
+        clock=clock,
+        identity=f"{settings.identity}-{os.getpid()}",
+        metrics=metrics,
+        api=ApiClient(connection, clock=clock, limit=settings.api_limit, observe=metrics.call),
+        http=HttpExecutor(policy=await egress_policy(settings, connection), limit=settings.http_limit),
+    )
     health = Health(
         settings.metrics_address,
         idle_seconds=operator.idle_seconds,
@@ -65,25 +75,33 @@ async def _watch(settings: Settings, connection: Connection, operator: Operator,
     drain = asyncio.create_task(_drain_on(stopping, operator, stop))
 
     async def watches() -> None:
-        registry = handlers.registry(operator.receive, connection)
-
-        @kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)
-        async def take_signals(**_: object) -> None:
-            # Kopf's own handlers, set just before this, would end it at once.
-            for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-
-        await kopf.operator(
-            registry=registry,
-            settings=handlers.settings(),
-            clusterwide=not settings.namespaces,
-            namespaces=settings.namespaces,
-            standalone=True,
-            stop_flag=stop,
-        )
+        ready = asyncio.Event()
+        signals = asyncio.create_task(_take_signals(ready, stopping))
+        try:
+            await kopf.operator(
+                registry=handlers.registry(operator.receive, connection),
+                settings=handlers.settings(),
+                clusterwide=not settings.namespaces,
+                namespaces=settings.namespaces,
+                standalone=True,
+                ready_flag=ready,
+                stop_flag=stop,
+            )
+        finally:
+            signals.cancel()
+        # Without an error Kopf ends only for a stop flag or a signal that came before we took the signals over.
+        stopping.set()
+        await stop.wait()
 
     await supervise(watches, stopping=stop.is_set, monotonic=SystemClock().monotonic)
     await drain
+
+
+async def _take_signals(ready: asyncio.Event, stopping: asyncio.Event) -> None:
+    """Replaces Kopf's own signal handlers, which would end it at once, as soon as it has set them."""
+    await ready.wait()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
 
 
 async def _drain_on(stopping: asyncio.Event, operator: Operator, stop: asyncio.Event) -> None:

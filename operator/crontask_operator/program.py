@@ -52,12 +52,11 @@ class Operator:
     """Everything that runs besides Kopf."""
 
     def __init__(
-        self, settings: Settings, connection: Connection, clock: Clock, identity: str, policy: EgressPolicy
+        self, settings: Settings, *, clock: Clock, identity: str, metrics: Metrics, api: ApiClient, http: HttpExecutor
     ) -> None:
         self.settings, self._clock = settings, clock
-        self.metrics = Metrics()
+        self.metrics, self.api, self.http = metrics, api, http
         self.index = Index()
-        self.api = ApiClient(connection, clock=clock, limit=settings.api_limit, observe=self.metrics.call)
         self.lease = ShardLease(
             self.api,
             namespace=settings.lease_namespace,
@@ -75,7 +74,6 @@ class Operator:
         self._starters = Workers("starter", settings.api_limit)
         self._callers = Workers("caller", settings.http_limit)
         self._writers = Workers("writer", WRITERS)
-        self.http = HttpExecutor(policy=policy, limit=settings.http_limit)
         self._wire(identity)
         self._loops: list[asyncio.Task[None]] = []
         self._taken_over = False

@@ -27,7 +27,7 @@ async def supervise(
 ) -> None:
     """Awaits `run()` again and again, with growing waits, until `stopping()`.
 
-    An exception of `run` is logged; a return without one counts as a failure too, unless we are stopping.
+    An exception of `run` is logged; a return without one while nobody stops us counts as a failure too.
     """
     wait = 1.0
     while not stopping():

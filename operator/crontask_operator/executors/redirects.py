@@ -67,7 +67,7 @@ def next_hop(hop: Hop, status: int, target: str, request: HttpRequest) -> Hop:
         url = hop.url.join(target)
     except (httpx2.InvalidURL, ValueError):
         raise CallFailed(Reason.PROTOCOL_ERROR, "the server redirects to something that is not a URL") from None
-    if url.scheme not in ("http", "https") or not url.raw_host:
+    if not _callable(url):
         raise CallFailed(Reason.PROTOCOL_ERROR, "the server redirects to something that is not an http or https URL")
     moved = replace(hop, url=url)
     if _origin(url) != _origin(hop.url):
@@ -97,6 +97,10 @@ def _url(text: str) -> httpx2.URL:
         url = httpx2.URL(text)
     except httpx2.InvalidURL as error:
         raise CallFailed(Reason.INVALID_REQUEST, f"the URL cannot be used: {error}") from None
-    if url.scheme not in ("http", "https") or not url.raw_host:
-        raise CallFailed(Reason.INVALID_REQUEST, "the URL is not an http or https URL with a host")
+    if not _callable(url):
+        raise CallFailed(Reason.INVALID_REQUEST, "the URL is not an http or https URL with a host and a possible port")
     return url
+
+
+def _callable(url: httpx2.URL) -> bool:
+    return url.scheme in ("http", "https") and bool(url.raw_host) and (url.port is None or 0 < url.port < 65536)
