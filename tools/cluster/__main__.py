@@ -1,4 +1,4 @@
-"""`python -m cluster up|down|status`: the commands behind `make up`, `make down` and `make status`."""
+"""`python -m cluster up|down|status|images`: the commands behind the `make` verbs of the same names."""
 
 import os
 import signal
@@ -16,6 +16,7 @@ _VERBS: dict[str, Callable[[Settings, Mapping[str, str]], int]] = {
     "up": commands.up,
     "down": commands.down,
     "status": commands.show,
+    "images": commands.images,
 }
 
 

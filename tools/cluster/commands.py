@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from . import crontask, current, kind, kubectl, local, modes, node, processes, status
+from . import crontask, current, kind, kubectl, local, modes, node, operator_image, processes, status
 from .errors import ClusterError
 from .facts import Facts
 from .kubectl import Kubectl
@@ -75,6 +75,22 @@ def down(settings: Settings, environ: Mapping[str, str]) -> int:
     with _alone(settings):
         _remove(settings, environ)
     say("Everything is gone.")
+    return 0
+
+
+def images(settings: Settings, environ: Mapping[str, str]) -> int:
+    """Build the operator's image and give it to the cluster that runs. Exit code 0."""
+    state = settings.state
+    facts = Facts.read(state.facts)
+    if facts is None or not state.env.exists():
+        raise ClusterError("There is no cluster to give the image to: `make up` first.")
+    if facts.mode == "local":
+        node.load_image(state, operator_image.make_archive(state.node / "images"))
+    else:
+        operator_image.build_with_docker(environ)
+        if facts.mode == "kind":
+            kind.load_from_docker(state, operator_image.NAME, environ)
+    say(f"Ready: the image {operator_image.NAME}, which charts/crontask and deploy/install.yaml name.")
     return 0
 
 

@@ -126,6 +126,8 @@ def _metrics_port(settings: Settings, known: tuple[int, ...], number: int) -> in
     """The port it had before, else the promised one for the first operator and free ones after it."""
     if number <= len(known) and ports.is_free(known[number - 1]):
         return known[number - 1]
+    if number == 1 and settings.metrics_port == 0:
+        return ports.free_ports(1)[0]
     if number == 1:
         return ports.promised(settings.metrics_port, "METRICS_PORT")
     return ports.next_free(known[number - 2] + 1)

@@ -21,16 +21,17 @@ from .rootfs import Layer, add_python, add_shell, busybox, find_busybox
 from .say import say
 
 DEMO_IMAGE = "localhost/crontask/shell:1"
+EXAMPLES_IMAGE = "busybox:1.37"
+"""What `examples/` name: a cluster with a registry pulls it, the others know our shell image by this name too."""
 PYTHON_IMAGE = "localhost/crontask/python:1"
-OPERATOR_IMAGE = "localhost/crontask/operator:0.1.0"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image: its name, what its one layer holds, what a container of it runs."""
+    """An image: its names, what its one layer holds, what a container of it runs."""
 
-    name: str
+    names: tuple[str, ...]
     fill: Callable[[Layer], None]
     command: tuple[str, ...]
     environment: tuple[str, ...] = ("PATH=/usr/local/bin:/bin:/usr/bin",)
@@ -40,9 +41,9 @@ class Image:
 def standard() -> list[Image]:
     """The images that every cluster with a node has."""
     return [
-        Image(PAUSE_IMAGE, add_shell, ("sleep", "infinity")),
-        Image(DEMO_IMAGE, add_shell, ("sh",)),
-        Image(PYTHON_IMAGE, add_python, ("python3",)),
+        Image((PAUSE_IMAGE,), add_shell, ("sleep", "infinity")),
+        Image((DEMO_IMAGE, EXAMPLES_IMAGE), add_shell, ("sh",)),
+        Image((PYTHON_IMAGE,), add_python, ("python3",)),
     ]
 
 
@@ -50,7 +51,7 @@ def names(*, own: bool) -> dict[str, str]:
     """The images that tests and the demo use, by the name of their setting: ours, or ones that a registry has."""
     if own:
         return {"DEMO_IMAGE": DEMO_IMAGE, "PYTHON_IMAGE": PYTHON_IMAGE}
-    return {"DEMO_IMAGE": "busybox:1.37", "PYTHON_IMAGE": "python:3.13-slim"}
+    return {"DEMO_IMAGE": EXAMPLES_IMAGE, "PYTHON_IMAGE": "python:3.13-slim"}
 
 
 def archives_if_possible(cache: Path) -> list[Path]:
@@ -69,7 +70,7 @@ def archive(image: Image, file: Path) -> Path:
     """The image as a file; complete or not there at all."""
     if file.exists():
         return file
-    say(f"Making the image {image.name} …")
+    say(f"Making the image {image.names[0]} …")
     file.parent.mkdir(parents=True, exist_ok=True)
     layer_file, draft = file.with_suffix(".layer"), file.with_suffix(".part")
     try:
@@ -79,7 +80,7 @@ def archive(image: Image, file: Path) -> Path:
         with tarfile.open(draft, "w") as target:
             _add(target, "config.json", json.dumps(config(image, digest)).encode())
             target.add(layer_file, "layer.tar")
-            manifest = [{"Config": "config.json", "RepoTags": [image.name], "Layers": ["layer.tar"]}]
+            manifest = [{"Config": "config.json", "RepoTags": list(image.names), "Layers": ["layer.tar"]}]
             _add(target, "manifest.json", json.dumps(manifest).encode())
         draft.replace(file)
     finally:
@@ -102,17 +103,12 @@ def config(image: Image, layer_sha256: str) -> dict[str, object]:
 def _key(image: Image) -> str:
     """Changes with the image's name and command, with busybox, Python and the way the layer is made."""
     made_by = [Path(__file__).with_name(name).read_bytes() for name in ("images.py", "rootfs.py")]
-    what = [image.name, str(busybox().stat().st_size), sys.version, sysconfig.get_path("stdlib")]
+    what = [*image.names, str(busybox().stat().st_size), sys.version, sysconfig.get_path("stdlib")]
     digest = hashlib.sha256(b"".join([*made_by, "\n".join(what).encode()])).hexdigest()
-    return f"{image.name.rpartition('/')[2].replace(':', '-')}-{digest[:12]}"
+    return f"{image.names[0].rpartition('/')[2].replace(':', '-')}-{digest[:12]}"
 
 
 def _add(target: tarfile.TarFile, name: str, content: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(content)
     target.addfile(member, io.BytesIO(content))
-
-
-def load_with_ctr(archive_in_node: str) -> list[str]:
-    """The command that gives an archive to the node's containerd."""
-    return ["ctr", "--namespace=k8s.io", "images", "import", archive_in_node]

@@ -41,6 +41,11 @@ def load(state: State, archive: Path, environ: Mapping[str, str]) -> None:
     _kind(["load", "image-archive", str(archive), f"--name={state.name}"], environ)
 
 
+def load_from_docker(state: State, image: str, environ: Mapping[str, str]) -> None:
+    """Give an image of the Docker engine to all nodes."""
+    _kind(["load", "docker-image", image, f"--name={state.name}"], environ)
+
+
 def down(state: State, environ: Mapping[str, str]) -> None:
     """Delete the cluster, whole or half; fine if there is none."""
     _kind(["delete", "cluster", f"--name={state.name}", f"--kubeconfig={state.kubeconfig}"], environ)

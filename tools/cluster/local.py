@@ -55,19 +55,19 @@ def _up_with_node(settings: Settings, facts: Facts, programs: Mapping[str, Path]
         started = pool.submit(node.start, settings, net, programs, environ)
         api = control_plane.start(settings, facts, net, programs, environ)
         started.result()
-    load_images(state, archives)
+    _load_images(state, archives)
     node.wait_ready(settings, api)
     _wait_for_accounts(settings, api)
 
 
-def load_images(state: State, archives: list[Path]) -> None:
+def _load_images(state: State, archives: list[Path]) -> None:
     """Give images to the node, unless it has taken this very archive before."""
     for archive in archives:
         taken = state.node / "images" / archive.name
         if not taken.exists():
             draft = taken.with_suffix(".part")
             shutil.copyfile(archive, draft)
-            node.run_inside(state, images.load_with_ctr(f"/mnt/images/{draft.name}"))
+            node.load_image(state, draft)
             draft.unlink()
             taken.touch()
 

@@ -22,6 +22,7 @@ from .settings import Settings
 
 BUILT = ("kubelet", "kube-proxy")
 _CGROUPS = Path("/sys/fs/cgroup")
+_IMPORT_SECONDS = 180
 _SOCKET = "run/containerd/containerd.sock"
 
 
@@ -44,18 +45,19 @@ def write_files(state: State, facts: Facts, net: Network, plugins: Path) -> None
     folder = state.node
     for name in ("bin", "cni", "images", "lib", "pki"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for name, value in node_files.KERNEL.items():
-        file = folder / "kernel" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"{value}\n")
-    (folder / "pki" / "ca.crt").write_bytes((state.pki / "ca.crt").read_bytes())
+    texts = {
+        "pki/ca.crt": (state.pki / "ca.crt").read_text(),
+        "cni/10-crontask.conflist": node_files.pod_network(net),
+        "containerd.toml": node_files.containerd(str(plugins), snapshotter(state.folder)),
+        "kubelet.yaml": node_files.kubelet(state.name),
+        "kube-proxy.yaml": node_files.kube_proxy(net, state.name),
+    }
+    texts |= {f"kernel/{name}": f"{value}\n" for name, value in node_files.KERNEL.items()}
+    server = f"https://{net.host}:{facts.apiserver}"
     for name in BUILT:
-        text = kubeconfig.from_pki(state.pki, name, f"https://{net.host}:{facts.apiserver}", name=state.name)
-        files.write_private(folder / "pki" / f"{name}.kubeconfig", text)
-    (folder / "cni" / "10-crontask.conflist").write_text(node_files.pod_network(net))
-    (folder / "containerd.toml").write_text(node_files.containerd(str(plugins), snapshotter(state.folder)))
-    (folder / "kubelet.yaml").write_text(node_files.kubelet(state.name))
-    (folder / "kube-proxy.yaml").write_text(node_files.kube_proxy(net, state.name))
+        texts[f"pki/{name}.kubeconfig"] = kubeconfig.from_pki(state.pki, name, server, name=state.name)
+    for name, text in texts.items():
+        files.write_private(folder / name, text)
 
 
 def snapshotter(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
@@ -94,15 +96,18 @@ def wait_ready(settings: Settings, api: Api) -> None:
     processes.wait_ready(state, "kubelet", lambda: api.node_is_ready(state.name), settings.wait)
 
 
-def run_inside(state: State, argv: list[str], *, seconds: float = 120) -> str:
-    """Run a short program in the node and return what it prints."""
+def load_image(state: State, archive: Path) -> None:
+    """Give the node's containerd an image archive that lies in the node's folder `images`."""
     node = processes.running(state, "node")
     if node is None:
-        raise ClusterError("The node does not run: start it with `make up`.")
-    result = subprocess.run(processes.enter(node, argv), capture_output=True, text=True, timeout=seconds, check=False)
+        raise ClusterError("There is no node that could take an image: `make up` as root first.", 6)
+    command = ["ctr", "--namespace=k8s.io", "images", "import", f"/mnt/images/{archive.name}"]
+    result = subprocess.run(
+        processes.enter(node, command), capture_output=True, text=True, timeout=_IMPORT_SECONDS, check=False
+    )
     if result.returncode:
-        raise ClusterError(f"{argv[0]} failed in the node: {result.stderr.strip()[-300:]}; try `make down`, `make up`.")
-    return result.stdout
+        complaint = result.stderr.strip()[-300:]
+        raise ClusterError(f"containerd did not take an image ({complaint}): try `make down`, then `make up`.")
 
 
 def clean(state: State, seconds: float = 20) -> None:

@@ -19,6 +19,7 @@ from .paths import State
 MARK = "CRONTASK_CLUSTER"
 _PROC = Path("/proc")
 _PAUSE = 0.05  # seconds between two looks
+_REAPED = 3.0  # seconds for the system's first process to collect what was killed
 
 
 def start(
@@ -109,14 +110,19 @@ def stop(pid: int, seconds: float = 10) -> None:
 def stop_all(state: State, seconds: float = 10) -> None:
     """Kill every process of this cluster at once; their data is thrown away, so nobody has to say good-bye."""
 
+    killed: set[int] = set()
+
     def gone() -> bool:
         pids = marked(state)
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        killed.update(pids)
         return not pids
 
-    if not until(gone, seconds):
+    ended = until(gone, seconds)
+    until(lambda: not any(map(_alive, killed)), _REAPED)  # whoever looks next sees no zombies of ours
+    if not ended:
         raise ClusterError(f"Processes {marked(state)} do not end: stop them by hand, then `make down` again.")
 
 

@@ -29,7 +29,7 @@ class Settings:
     operators: int
     """OPERATORS: how many operator processes; 0 for the cluster alone."""
     metrics_port: int
-    """METRICS_PORT: metrics and health of the first operator."""
+    """METRICS_PORT: metrics and health of the first operator; 0 for any free port."""
     wait: float
     """CLUSTER_WAIT: seconds that any one part may take to get ready."""
     apiserver_args: tuple[str, ...]
@@ -51,7 +51,7 @@ class Settings:
             state=State(Path(folder)),
             cache=cache_folder(environ, home),
             operators=_number(environ, "OPERATORS", 1, range(10)),
-            metrics_port=_number(environ, "METRICS_PORT", 9100, range(1, 65536)),
+            metrics_port=_number(environ, "METRICS_PORT", 9100, range(65536)),
             wait=_number(environ, "CLUSTER_WAIT", 60, range(1, 3601)),
             apiserver_args=_words(environ, "CLUSTER_APISERVER_ARGS"),
             kcm_args=_words(environ, "CLUSTER_KCM_ARGS"),

@@ -1,0 +1,82 @@
+"""The operator's image for running it in the cluster: `make images`.
+
+With Docker (CLUSTER=kind, current) it is the ordinary build of `operator/Dockerfile`. A local cluster gets an image
+with the same content in the same places, made of this machine's Python and the locked wheels, without Docker.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from .errors import ClusterError
+from .images import Image, archive
+from .paths import CHECKOUT
+from .rootfs import Layer, add_python
+from .say import say
+
+NAME = "crontask-operator:0.1.0"
+_LOCK = CHECKOUT / "requirements" / "operator.txt"
+_SOURCES = ("core/crontask_core", "core/crontask_kube", "operator/crontask_operator")
+_HOME = "/opt/crontask"
+_SECONDS = 900
+
+
+def image() -> Image:
+    """The image by the names under which the chart and `kubectl run` look for it."""
+    return Image(
+        names=(f"docker.io/library/{NAME}", "localhost/crontask/operator:0.1.0"),
+        fill=_fill,
+        command=("python", "-m", "crontask_operator"),
+        environment=(
+            "PATH=/usr/local/bin:/bin:/usr/bin",
+            f"PYTHONPATH={_HOME}/app:{_HOME}/packages",
+            "PYTHONUNBUFFERED=1",
+            "PYTHONDONTWRITEBYTECODE=1",
+            "PYTHONTZPATH=",
+        ),
+        user="65532:65532",
+    )
+
+
+def make_archive(folder: Path) -> Path:
+    """The image as a file in `folder`, always made anew: the sources may have changed."""
+    file = folder / "crontask-operator.tar"
+    file.unlink(missing_ok=True)
+    return archive(image(), file)
+
+
+def build_with_docker(environ: Mapping[str, str]) -> None:
+    """`docker build`, with its output shown."""
+    say("Building the operator's image with Docker (a few minutes the first time) …")
+    command = ["docker", "build", "--file", "operator/Dockerfile", "--tag", NAME, "."]
+    try:
+        code = subprocess.run(command, cwd=CHECKOUT, env=environ, timeout=_SECONDS, check=False).returncode
+    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+        raise ClusterError("docker is missing or too slow: start Docker, or use CLUSTER=local.", 6) from error
+    if code:
+        raise ClusterError("docker build failed: see above, check that it can pull python:3.13-slim, try again.", 5)
+
+
+def _fill(layer: Layer) -> None:
+    add_python(layer)
+    with tempfile.TemporaryDirectory() as folder:
+        packages = Path(folder) / "packages"
+        _install(packages)
+        layer.tree(f"{_HOME}/packages", packages)
+    for source in _SOURCES:
+        layer.tree(f"{_HOME}/app/{Path(source).name}", CHECKOUT / source)
+    layer.file(f"{_HOME}/LICENSE", CHECKOUT / "LICENSE")
+
+
+def _install(target: Path) -> None:
+    """The locked wheels; their compiled parts fit because the image has this very Python."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    command += ["--only-binary=:all:", "--require-hashes", "--target", str(target), "--requirement", str(_LOCK)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    if result.returncode:
+        complaint = result.stderr.strip().splitlines() or ["no message"]
+        raise ClusterError(f"pip could not install the operator's packages ({complaint[-1]}): try again.", 5)
+    shutil.rmtree(target / "bin", ignore_errors=True)

@@ -1,0 +1,15 @@
+# Runs the tests that need a cluster on one of their own, which is gone afterwards whatever happened. Run by `make`;
+# arguments go to pytest. With KEEP=1 the cluster stays, and the next run uses it.
+set -eu
+cd "$(dirname "$0")/.."
+STATE=${STATE:-.cluster-test}
+METRICS_PORT=${METRICS_PORT:-0}
+export STATE METRICS_PORT PYTHONPATH=tools
+
+[ "${KEEP:-}" = 1 ] || trap '.venv/bin/python -P -m cluster down' EXIT
+trap 'exit 130' INT TERM
+.venv/bin/python -P -m cluster up
+set -a
+. "$(cd "$STATE" && pwd)/env"
+set +a
+.venv/bin/python -m pytest -m cluster "$@"
