@@ -96,7 +96,8 @@ class _Wire(asyncio.Protocol):
             await self._wait()
 
     async def drained(self) -> None:
-        while not self._writable and not self.ended:
+        """Waits until what was written is nearly sent, or an answer makes the rest of it pointless to wait for."""
+        while not self._writable and not self.ended and not self.buffer:
             await self._wait()
 
     async def _wait(self) -> None:

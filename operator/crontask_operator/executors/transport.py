@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import ip_address
 from time import perf_counter
 
@@ -66,8 +66,7 @@ class Transport:
     def __init__(self, policy: EgressPolicy, resolve: Resolve) -> None:
         self._policy = policy
         self._resolve = resolve
-        # SSL_CERT_FILE and SSL_CERT_DIR are honoured: they are the installation's way to add its own authority.
-        self._system = _http1(httpx2.create_ssl_context())
+        self._system = _system_context()
 
     async def open(self, url: httpx2.URL, request: HttpRequest, server_name: str | None, trace: Trace) -> WireStream:
         """A connection for one hop; raises CallFailed. `server_name` replaces the URL's host in TLS."""
@@ -153,15 +152,23 @@ async def _secure(stream: WireStream, context: ssl.SSLContext, name: str, reques
     trace.tls = perf_counter() - started
 
 
+@cache
+def _system_context() -> ssl.SSLContext:
+    """Trusts what the system trusts; SSL_CERT_FILE and SSL_CERT_DIR are how an installation adds its own authority."""
+    return _http1(httpx2.create_ssl_context())
+
+
 @lru_cache(maxsize=_CA_CONTEXTS)
 def _own_context(pem: bytes) -> ssl.SSLContext:
-    """A context that trusts these certificates alone; raises CallFailed where they cannot be read."""
+    """Trusts these certificates alone; raises CallFailed where they cannot be read."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        return _http1(ssl.create_default_context(cadata=pem.decode("ascii")))
+        context.load_verify_locations(cadata=pem.decode("ascii"))
     except (ssl.SSLError, ValueError) as error:
         raise CallFailed(
             Reason.INVALID_SECRET, f"spec.http.tls.caSecret holds no readable PEM: {told(error)}"
         ) from None
+    return _http1(context)
 
 
 def _http1(context: ssl.SSLContext) -> ssl.SSLContext:
