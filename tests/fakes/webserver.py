@@ -1,7 +1,8 @@
 """A web server on the loopback for tests of HTTP calls: it says what a test tells it to, byte for byte.
 
 A route is a coroutine that gets the request and the connection; it may stall,
-lie about lengths or reset. All connections end with the server.
+lie about lengths or reset. It is cancelled when the client goes away, and with the
+server at the latest.
 """
 
 import asyncio
@@ -99,8 +100,14 @@ class WebServer:
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         seen = Seen(method, target, headers, body)
         self.seen.append(seen)
-        await self.routes[target.partition("?")[0]](seen, writer)
-        await writer.drain()
+        route = asyncio.ensure_future(self.routes[target.partition("?")[0]](seen, writer))
+        gone = asyncio.ensure_future(reader.read(1))
+        try:
+            await asyncio.wait({route, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            route.cancel()
+            gone.cancel()
+            await asyncio.gather(route, gone, return_exceptions=True)
 
 
 def says(*parts: bytes) -> Route:
