@@ -1,0 +1,43 @@
+"""What the cluster tests share: the cluster of `make up` (or any that KUBECONFIG names), and kubectl for it.
+
+The CRDs and the admission policies must be there (`kubectl apply --server-side -f deploy/rbac.yaml -f crds/`).
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from live.kubectl import Kubectl
+
+OPERATOR = "system:serviceaccount:crontask-system:crontask-operator"
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> str:
+    """The path of the cluster's kubeconfig; a test that needs a cluster fails without one."""
+    path = os.environ.get("KUBECONFIG", "")  # noqa: TID251 - the one way in which these tests are told of a cluster
+    if not path:
+        pytest.fail("KUBECONFIG is not set; run `make up` and `. .cluster/env`, or name a cluster of your own")
+    return path
+
+
+@pytest.fixture(scope="session")
+def dry_kubectl(kubeconfig: str, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
+    """Kubectl for what stores nothing (`--dry-run=server`, explain): no namespace is made for it."""
+    return Kubectl(kubeconfig, str(tmp_path_factory.mktemp("kubectl")), "default")
+
+
+@pytest.fixture
+def kubectl(dry_kubectl: Kubectl) -> Iterator[Kubectl]:
+    """Kubectl in a fresh namespace, which is removed afterwards."""
+    runner = dry_kubectl.within(f"crontask-test-{secrets.token_hex(4)}")
+    runner.ok("create", "namespace", runner.namespace)
+    yield runner
+    runner.ok("delete", "namespace", runner.namespace, "--wait=false")
+
+
+@pytest.fixture
+def as_operator(kubectl: Kubectl) -> Kubectl:
+    """The same in the operator's name."""
+    return kubectl.acting_as(OPERATOR)
