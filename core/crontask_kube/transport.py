@@ -8,7 +8,7 @@ writes, and so have logs, which a dead node can hold up.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from yarl import URL
 
 from crontask_kube.clock import Clock
 from crontask_kube.connection import Connection
-from crontask_kube.errors import KubeError, Unavailable, error_of
+from crontask_kube.errors import Unavailable, error_of
 from crontask_kube.resources import LEASES, SECRETS, Resource
 
 T = TypeVar("T")
@@ -32,6 +32,9 @@ SILENCE_SECONDS = 75.0
 """A watch hears a bookmark about once a minute; one that hears nothing for longer is dead."""
 LEASE_SLOTS = 4
 LOG_SLOTS = 8
+
+LOST = (aiohttp.ClientError, TimeoutError, OSError)
+"""What aiohttp raises where there is no answer, or only half of one."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS)
 _STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
@@ -125,17 +128,43 @@ class Transport:
     @asynccontextmanager
     async def stream(self, ask: Ask) -> AsyncIterator[aiohttp.StreamReader]:
         """An answer that goes on for long (a watch): no slot, no retries, a limit on silence instead of on time."""
-        async with self._answer(ask, _STREAM_TIMEOUT) as content:
-            yield content
+        started, status = self._clock.monotonic(), None
+        try:
+            async with self._request(ask, _STREAM_TIMEOUT) as response:
+                status = response.status
+                await _refuse(ask, response)
+                yield response.content
+        except LOST as error:
+            raise self._lost(ask, error, started) from error
+        finally:
+            self._tell(ask, status, started)
 
     async def _try(self, ask: Ask, read: Read[T], deadline: float) -> T:
         lane = self._lane(ask)
         await self._enter(lane, ask, deadline)
+        started, status = self._clock.monotonic(), None
         try:
-            async with self._answer(ask, self._limits(deadline)) as content:
-                return await read(content)
+            async with self._request(ask, _limits(deadline - started)) as response:
+                status = response.status
+                await _refuse(ask, response)
+                return await read(response.content)
+        except LOST as error:
+            raise self._lost(ask, error, started) from error
         finally:
             lane.release()
+            self._tell(ask, status, started)
+
+    def _request(self, ask: Ask, limits: aiohttp.ClientTimeout) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        if self._opened is None:
+            self._opened = self._connection.open_session()
+        return self._opened.request(
+            ask.method,
+            ask.url(self._connection.server),
+            data=ask.body,
+            headers=ask.headers,
+            timeout=limits,
+            allow_redirects=False,
+        )
 
     async def _enter(self, lane: asyncio.Semaphore, ask: Ask, deadline: float) -> None:
         if not lane.locked():
@@ -152,48 +181,28 @@ class Transport:
             return self._leases
         return self._logs if ask.subresource == "log" else self._bulk
 
-    def _limits(self, deadline: float) -> aiohttp.ClientTimeout:
-        left = deadline - self._clock.monotonic()
-        if left >= TOTAL_SECONDS:
-            return _TIMEOUT
-        return aiohttp.ClientTimeout(total=max(left, 0.001), sock_connect=CONNECT_SECONDS)
-
     def _pause(self, attempt: int, error: Unavailable) -> float:
         backoff = min(FIRST_PAUSE * 2.0 ** (attempt - 1), LONGEST_PAUSE) * (0.5 + self._jitter() / 2)
         return max(backoff, error.retry_after or 0.0)
 
-    @asynccontextmanager
-    async def _answer(self, ask: Ask, limits: aiohttp.ClientTimeout) -> AsyncIterator[aiohttp.StreamReader]:
-        """One request; its good answer's body. The only place that knows what aiohttp raises."""
-        started = self._clock.monotonic()
-        status: int | None = None
-        try:
-            async with self._session().request(
-                ask.method,
-                ask.url(self._connection.server),
-                data=ask.body,
-                headers=ask.headers,
-                timeout=limits,
-                allow_redirects=False,
-            ) as response:
-                status = response.status
-                if status >= 300:
-                    raise await self._refusal(ask, response)
-                yield response.content
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"{ask}: {type(error).__name__} after {self._since(started):.1f} s") from error
-        finally:
-            if self._observe is not None:
-                self._observe(Call(ask.verb, ask.resource.plural, ask.subresource, status, self._since(started)))
+    def _lost(self, ask: Ask, error: BaseException, started: float) -> Unavailable:
+        return Unavailable(f"{ask}: {type(error).__name__} after {self._clock.monotonic() - started:.1f} s")
 
-    async def _refusal(self, ask: Ask, response: aiohttp.ClientResponse) -> KubeError:
+    def _tell(self, ask: Ask, status: int | None, started: float) -> None:
+        if self._observe is not None:
+            seconds = self._clock.monotonic() - started
+            self._observe(Call(ask.verb, ask.resource.plural, ask.subresource, status, seconds))
+
+
+async def _refuse(ask: Ask, response: aiohttp.ClientResponse) -> None:
+    """Raises the error of an answer that is not success."""
+    if response.status >= 300:
         body = await response.read()
-        return error_of(str(ask), response.status, body, response.headers, quote=ask.resource is not SECRETS)
+        raise error_of(str(ask), response.status, body, response.headers, quote=ask.resource is not SECRETS)
 
-    def _since(self, started: float) -> float:
-        return self._clock.monotonic() - started
 
-    def _session(self) -> aiohttp.ClientSession:
-        if self._opened is None:
-            self._opened = self._connection.open_session()
-        return self._opened
+def _limits(left: float) -> aiohttp.ClientTimeout:
+    """The time limits of one request that may take `left` seconds at most."""
+    if left >= TOTAL_SECONDS:
+        return _TIMEOUT
+    return aiohttp.ClientTimeout(total=max(left, 0.001), sock_connect=CONNECT_SECONDS)
