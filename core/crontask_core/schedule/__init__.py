@@ -7,6 +7,6 @@ docs/decisions/0005-schedule-engine.md.
 
 from crontask_core.schedule.dst import DstRules
 from crontask_core.schedule.forms import Schedule, instants
-from crontask_core.schedule.parse import parse
+from crontask_core.schedule.text import parse
 
 __all__ = ["DstRules", "Schedule", "instants", "parse"]

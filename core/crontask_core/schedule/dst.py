@@ -12,7 +12,7 @@ from typing import Literal
 from crontask_core.schedule.fields import HORIZON, LAST_YEAR, Fields
 from crontask_core.schedule.zones import SECOND, Stretch, stretch_at
 
-EARLIEST_YEAR = 3
+EARLIEST_YEAR = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def first_instant(fields: Fields, rules: DstRules, zone: str, after: datetime) -
     if after.year > LAST_YEAR:
         return None
     lower = max(after.replace(microsecond=0), datetime(EARLIEST_YEAR, 1, 1)) + SECOND  # noqa: DTZ001
-    until = min(lower.year + HORIZON, LAST_YEAR)
+    until = min(lower.year + HORIZON, LAST_YEAR if fields.years is None else max(fields.years) + 1)
     while lower.year <= until:
         stretch = stretch_at(zone, lower)
         found = [at for at in (_regular(fields, rules, stretch, lower), _shifted(fields, rules, stretch, lower)) if at]

@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from crontask_core.errors import ScheduleError
-from crontask_core.model.task import Grammar
 from crontask_core.schedule import golang, standard
 from crontask_core.schedule.cron import CronSchedule
 from crontask_core.schedule.duration import instant, nanoseconds
@@ -12,6 +12,9 @@ from crontask_core.schedule.forms import At, Every, Never, Schedule
 from crontask_core.schedule.golang import READINGS, Reading
 from crontask_core.schedule.library import LibrarySchedule
 from crontask_core.schedule.zones import zone as known_zone
+
+if TYPE_CHECKING:  # the models take longer to load than everything that the command line needs of us
+    from crontask_core.model.task import Grammar
 
 PATH = "spec.schedule"
 MAX_TEXT = 1000
@@ -32,7 +35,7 @@ _WORDS = {
 def parse(
     text: str,
     *,
-    grammar: Grammar = "standard",
+    grammar: "Grammar" = "standard",
     zone: str = "UTC",
     identity: str = "",
     anchor: datetime | None = None,
@@ -70,10 +73,10 @@ def _standard(text: str, zone: str, identity: str, anchor: datetime | None) -> S
     if not text.isascii():
         raise ScheduleError(PATH, text, "has characters that no schedule has", "use plain letters and digits")
     if text.startswith("@"):
-        word, _, rest = text.partition(" ")
-        text = _WORDS.get(word.lower(), "")
-        if not text:
+        if text.lower() not in _WORDS:
+            word, _, rest = text.partition(" ")
             return _word(word, rest.strip(), anchor)
+        text = _WORDS[text.lower()]
     if text.upper().startswith(("TZ=", "CRON_TZ=")):
         raise ScheduleError(PATH, text, "holds a time zone", "put the zone into spec.timeZone")
     fields, rules = standard.read(text, identity)

@@ -1,0 +1,25 @@
+"""`kubectl-crontask`: one subcommand per module of this package; kubectl calls it as `kubectl crontask`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from crontask_cli import next_runs
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs a subcommand and exits with its code: 0 done, 1 the answer is an error, 2 wrong use."""
+    parser = argparse.ArgumentParser(prog="kubectl crontask", description="Work with CronTasks.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    next_runs.add_to(commands)
+    arguments = parser.parse_args(argv)
+    try:
+        code = arguments.run(arguments)
+    except BrokenPipeError:  # the reader has seen enough
+        sys.stderr.close()
+        code = 0
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""`kubectl crontask next`: when a schedule text is due, for people and, with `--batch`, for programs.
+
+Asks no cluster. The batch form is a contract: a line of JSON in, a line of JSON
+out, at once, whatever the line holds.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from crontask_core.errors import FieldError
+from crontask_core.schedule import Schedule, parse
+from crontask_core.schedule.zones import clock_time
+from crontask_kube.clock import SystemClock
+
+DEFAULT_COUNT = 5
+MAX_COUNT = 10_000
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Registers the subcommand."""
+    parser = commands.add_parser("next", help="show when a schedule is due next")
+    parser.add_argument("schedule", nargs="?", help='the schedule, for example "*/5 * * * *"')
+    parser.add_argument("--zone", default="", help="IANA time zone (default: UTC)")
+    parser.add_argument("--grammar", default="standard", help="how the text is read (default: standard)")
+    parser.add_argument("--from", dest="start", metavar="TIME", help="RFC 3339 time to start after (default: now)")
+    parser.add_argument("--count", type=int, default=DEFAULT_COUNT, help=f"how many (default: {DEFAULT_COUNT})")
+    parser.add_argument("--name", default="", help="namespace/name that H is drawn from (dkron: the job's name, for ~)")
+    parser.add_argument("--batch", action="store_true", help="answer JSON lines of standard input")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Shows the next instants in the zone and in UTC, or answers a batch."""
+    if arguments.batch == (arguments.schedule is not None):
+        sys.stderr.write("kubectl crontask next: give either a schedule or --batch\n")
+        return 2
+    if arguments.batch:
+        return answer_lines(sys.stdin.buffer, sys.stdout)
+    question = {
+        "expr": arguments.schedule,
+        "grammar": arguments.grammar,
+        "zone": arguments.zone,
+        "name": arguments.name,
+    }
+    question |= {"from": arguments.start, "count": arguments.count}
+    try:
+        found = _instants(question)
+    except (FieldError, ValueError) as error:
+        sys.stderr.write(f"kubectl crontask next: {error}\n")
+        return 1
+    for at in found:
+        sys.stdout.write(f"{clock_time(arguments.zone, at).isoformat()}  {_written(at)}\n")
+    if not found:
+        sys.stdout.write("never again\n")
+    return 0
+
+
+def answer_lines(questions: Iterable[bytes], answers: TextIO) -> int:
+    """Answers each line as it comes: `{"next": […]}`, or `{"error": text}` where it cannot be answered."""
+    for line in questions:
+        answers.write(json.dumps(_answer(line)) + "\n")
+        answers.flush()
+    return 0
+
+
+def _answer(line: bytes) -> dict[str, Any]:
+    """The answer to one line."""
+    try:
+        question = json.loads(line.decode())
+        if not isinstance(question, dict):
+            raise ValueError('a line must be an object such as {"expr": "*/5 * * * *", "from": "2030-01-01T00:00:00Z"}')
+        return {"next": [_written(at) for at in _instants(question)]}
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        return {"error": f"the line is not JSON: {error}"}
+    except (FieldError, ValueError) as error:
+        return {"error": str(error)}
+
+
+def _instants(question: dict[str, Any]) -> list[datetime]:
+    """The next instants of a question; FieldError or ValueError where it cannot be answered."""
+    count = question.get("count", DEFAULT_COUNT)
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= MAX_COUNT:
+        raise ValueError(f"count: {count!r} is not a number that we can serve; use 0 to {MAX_COUNT}")
+    schedule = parse(
+        _text(question, "expr", None),
+        grammar=_text(question, "grammar", "standard"),  # type: ignore[arg-type] # parse refuses unknown ones
+        zone=_text(question, "zone", ""),
+        identity=_text(question, "name", ""),
+    )
+    return _following(schedule, _start(question.get("from")), count)
+
+
+def _following(schedule: Schedule, start: datetime, count: int) -> list[datetime]:
+    """Up to `count` instants after `start`."""
+    found: list[datetime] = []
+    at = schedule.next(start) if count else None
+    while at is not None and len(found) < count:
+        found.append(at)
+        at = schedule.next(at)
+    return found
+
+
+def _text(question: dict[str, Any], name: str, default: str | None) -> str:
+    """A text of the question; null and absence mean the default."""
+    value = question.get(name)
+    value = default if value is None else value
+    if not isinstance(value, str):
+        raise ValueError(f"{name}: {value!r} is not a text; write it in quotes")
+    return value
+
+
+def _start(text: Any) -> datetime:
+    """The time to start after; now if there is none."""
+    if text is None:
+        return SystemClock().now()
+    try:
+        at = datetime.fromisoformat(text)
+        if at.utcoffset() is not None:
+            return at.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError(f"from: {text!r} is not an RFC 3339 time; write 2030-01-02T03:04:05Z")
+
+
+def _written(at: datetime) -> str:
+    """RFC 3339 in UTC; a fraction (only `@at` of Dkron has one) without trailing zeros."""
+    text = at.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return (text.rstrip("0") if "." in text else text) + "Z"
