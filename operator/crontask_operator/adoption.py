@@ -53,7 +53,10 @@ class Adoption:
     def _remember(self, key: Key, spec: ExecutionSpec, status: ExecutionStatus) -> None:
         task = self._index.tasks.get(Key(key.namespace, spec.task_ref.name))
         if task is not None and status.finished_at and all(ended.name != key.name for ended in task.ended):
-            task.ended.append(Ended(key.name, status.phase, status.finished_at))
+            scheduled_at = spec.scheduled_at if spec.trigger != "Manual" else None
+            task.ended.append(
+                Ended(key.name, status.phase, status.finished_at, spec.trigger, status.reason, scheduled_at)
+            )
 
     def execution_gone(self, key: Key, task: Key) -> None:
         """An execution does not exist any more; one that runs is stopped, as deleting a Job ends its pods."""

@@ -7,6 +7,7 @@ until that is reported.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,6 +36,7 @@ from crontask_operator.statuses import Statuses
 
 RECORD_AFTER = 0.5
 """Seconds after which an execution that still runs is written; a shorter one is written once, at its end."""
+UNSENT_WAIT = timedelta(seconds=1)
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +68,8 @@ class Executions:
         self._recorder, self._metrics = recorder, metrics
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self.executors: dict[str, Executor] = {}
+        self.on_unsent: Callable[[Task], None] = lambda task: None
+        """Called with a task of which an instant has to be planned again."""
 
     def prepare(self, task: Task, spec: TaskSpec, at: datetime, trigger: Trigger) -> Prepared:
         """An execution of `task` for the instant `at`, not yet begun."""
@@ -194,9 +198,22 @@ class Executions:
             self._records.touch(run, 0)
 
     def unsent(self, run: Run) -> None:
-        """See `Reports.unsent`."""
-        log.warning("not sent, the shard has a new leader", execution=str(run.key))
+        """See `Reports.unsent`. If this replica still holds the shard, what was not sent is looked at anew."""
+        run.calling = False
+        task = self._index.tasks.get(run.task)
+        if self._index.runs.get(run.key) is not run or task is None:
+            return
+        log.warning("not sent, the right to send had run out", execution=str(run.key))
+        run.attempts.pop()
+        if run.attempts or run.stored:
+            self._look_again(run, self._clock.now() + UNSENT_WAIT, self._clock.now())
+            return
+        # Its instant is planned again, so that deadline and overlap are judged by the time that it is then.
         self._index.remove_run(run)
+        task.unsaved.discard(run.scheduled_at)
+        task.watermark = min(task.watermark, run.scheduled_at - timedelta(seconds=1))
+        task.wake_at = run.scheduled_at
+        self.on_unsent(task)
 
     def finish(self, run: Run, phase: Phase, reason: str, message: str) -> None:
         """The execution has its outcome: count it, tell of it, store it."""
@@ -221,7 +238,8 @@ class Executions:
         task = self._index.tasks.get(run.task)
         if task is not None and run.finished_at is not None:
             task.unsaved.discard(run.scheduled_at)
-            task.ended.append(Ended(run.key.name, run.phase, run.finished_at))
+            if all(ended.name != run.key.name for ended in task.ended):
+                task.ended.append(Ended(run.key.name, run.phase, run.finished_at))
             self._statuses.touch(task)
 
     def leave(self) -> None:

@@ -12,7 +12,12 @@ log = structlog.get_logger(__name__)
 
 
 class Leadership:
-    """The loop around one Lease. `on_won` and `on_lost` are called once for each change."""
+    """The loop around one Lease.
+
+    `on_won` is called when the shard becomes ours and `on_lost` when it is somebody else's. In between,
+    `on_pause` and `on_resume` tell that the Lease could not be renewed in time (nothing may be sent, nobody
+    else need have it) and that it was renewed after all.
+    """
 
     def __init__(
         self,
@@ -21,9 +26,13 @@ class Leadership:
         every_seconds: float,
         on_won: Callable[[], None],
         on_lost: Callable[[], None],
+        on_pause: Callable[[], None],
+        on_resume: Callable[[], None],
     ) -> None:
         self._lease, self._every = lease, every_seconds
         self._on_won, self._on_lost = on_won, on_lost
+        self._on_pause, self._on_resume = on_pause, on_resume
+        self._paused = False
         self.holding = False
         self.seen = False
         """Whether the Lease has been read at all, which is what a standby's readiness means."""
@@ -38,23 +47,31 @@ class Leadership:
                 log.warning("the Lease cannot be reached", error=str(error))
             except Exception:
                 log.exception("the Lease loop failed")
-            if self.holding and not self._lease.valid():
-                self._lose()
+            self._check()
             await asyncio.sleep(self._every)
 
     async def _step(self) -> None:
         if self.holding:
             if not await self._lease.renew():
-                self._lose()
+                self.holding, self._paused = False, False
+                log.warning("no longer leading")
+                self._on_lost()
         elif await self._lease.try_acquire():
             self.holding = True
             log.info("leading", claimed_through=str(self._lease.claimed_through))
             self._on_won()
 
-    def _lose(self) -> None:
-        self.holding = False
-        log.warning("no longer leading")
-        self._on_lost()
+    def _check(self) -> None:
+        """Tells when the right to send runs out, and when it is back."""
+        if not self.holding or self._paused != self._lease.valid():
+            return
+        self._paused = not self._paused
+        if self._paused:
+            log.warning("the Lease could not be renewed in time, nothing is started")
+            self._on_pause()
+        else:
+            log.info("the Lease is renewed, going on")
+            self._on_resume()
 
     async def release(self) -> None:
         """Hands the shard over in an orderly stop."""

@@ -70,6 +70,8 @@ class Operator:
             every_seconds=settings.lease_seconds / 3,
             on_won=self._won,
             on_lost=self._lost,
+            on_pause=self._pause,
+            on_resume=self._resume,
         )
         self._starters = Workers("starter", settings.api_limit)
         self._callers = Workers("caller", settings.http_limit)
@@ -95,6 +97,7 @@ class Operator:
         self.adoption = Adoption(index, clock, self.executions, by_hand, self.sweeper)
         self.truth = Truth(self.api, index, clock, self.tasks, self.adoption, settings.namespaces, self.scheduler.set)
         keeper = Keeper(self.sweeper)
+        self.executions.on_unsent = self.scheduler.set
         self.records.on_stored.append(self.executions.stored)
         self.records.on_stored.append(keeper.run_stored)
         self.statuses.on_stored = keeper.status_stored
@@ -163,7 +166,7 @@ class Operator:
         self._writers.submit(self._take_over)
 
     async def _take_over(self) -> None:
-        self.tasks.inherited_claim = self.lease.claimed_through
+        self.tasks.inherited_claim = self.lease.inherited_through
         while self.leadership.holding:
             try:
                 await self.truth.take_over()
@@ -176,11 +179,20 @@ class Operator:
             log.info("taken over", tasks=len(self.index.tasks), running=len(self.index.runs))
             return
 
+    def _pause(self) -> None:
+        self.scheduler.forbid()
+
+    def _resume(self) -> None:
+        if self._taken_over:
+            self.scheduler.allow()
+
     def _lost(self) -> None:
         self.scheduler.forbid()
         self._taken_over = False
         self.adoption.leading = False
         self.executions.leave()
+        for queue in (self.records, self.statuses, self.sweeper):
+            queue.forget_all()  # the new leader finds all of it by itself
 
     async def _resync(self) -> None:
         while True:

@@ -55,6 +55,8 @@ class Recorder:
     def _post(
         self, task: Task, kind: str, reason: str, action: str, note: str, now: datetime, *, once_for: str = ""
     ) -> None:
+        if not self._may_write():
+            return
         held = self._held_back(task.key, reason + once_for, now)
         if held is None:
             return
@@ -101,8 +103,6 @@ class Recorder:
         }
 
     async def _send(self, body: dict[str, object]) -> None:
-        if not self._may_write():
-            return
         meta = body["metadata"]
         assert isinstance(meta, dict)
         try:

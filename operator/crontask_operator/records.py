@@ -3,7 +3,7 @@
 One create when a short run has ended, or a create at about half a second and
 one patch at the end. Writes of one execution never overlap: what changes while
 a write is under way is written after it. Truth must not be lost, so a write that
-the API server cannot take is repeated for as long as this replica leads.
+the API server cannot take is repeated for as long as this replica holds the shard.
 """
 
 import asyncio
@@ -67,6 +67,13 @@ class Records:
             timer.cancel()
             self._submit(run)
 
+    def forget_all(self) -> None:
+        """Writes nothing more of what is waiting: the shard is somebody else's."""
+        for timer, _ in self._waiting.values():
+            timer.cancel()
+        self._waiting.clear()
+        self._again.clear()
+
     async def write_now(self, run: Run) -> bool:
         """Writes the execution before something that must not happen unrecorded; False where that failed."""
         self._forget(run.key)
@@ -91,20 +98,23 @@ class Records:
             waiting[0].cancel()
 
     async def _write(self, run: Run) -> None:
+        waits = not self._may_write()
         try:
             if self._may_write():
                 await self._put(run)
+            else:
+                self._again[run.key] = run
         except Unavailable as error:
             log.warning("the record has to wait", execution=str(run.key), error=str(error))
-            self._again[run.key] = run
+            self._again[run.key], waits = run, True
         except KubeError as error:
             # The namespace is going, or an administrator forbids it: repeating would not help.
             log.error("the record is refused", execution=str(run.key), error=str(error))
             self._saved(run)
         finally:
             self._writing.discard(run.key)
-            if self._again.pop(run.key, None) is not None:
-                self.touch(run, AGAIN_SECONDS if not run.stored else 0)
+            if self._again.pop(run.key, None) is not None and not run.saved:
+                self.touch(run, AGAIN_SECONDS if waits else 0)
 
     async def _put(self, run: Run) -> None:
         status = status_of_run(run)

@@ -149,7 +149,7 @@ class Scheduler:
 
     async def _sleep_until(self, at: datetime) -> None:
         """Sleeps by the wall clock; wakes at the first moment not before `at`."""
-        while (seconds := (at - self._clock.now()).total_seconds()) > 0:
+        while (seconds := (at - self._clock.now()).total_seconds()) > 0:  # noqa: ASYNC110 - awaits a clock
             await asyncio.sleep(min(seconds, LONGEST_SLEEP))
 
     @staticmethod

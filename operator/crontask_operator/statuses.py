@@ -59,6 +59,13 @@ class Statuses:
             timer.cancel()
             self._submit(key)
 
+    def forget_all(self) -> None:
+        """Writes nothing more of what is waiting: the shard is somebody else's."""
+        for timer in self._waiting.values():
+            timer.cancel()
+        self._waiting.clear()
+        self._touched_again.clear()
+
     def _submit(self, key: Key) -> None:
         self._waiting.pop(key, None)
         self._writing.add(key)
@@ -67,8 +74,12 @@ class Statuses:
     async def _write(self, key: Key) -> None:
         task, again = self._index.tasks.get(key), 0.0
         try:
-            if task is not None and self._may_write():
+            if task is None:
+                return
+            if self._may_write():
                 await self._put(task)
+            else:
+                again = AGAIN
         except NotFound:
             log.debug("the task is gone", task=str(key))
         except Unavailable as error:

@@ -38,6 +38,11 @@ class Sweeper:
         """An ended execution may go."""
         self._doomed[EXECUTIONS][execution.namespace].add(names.label_value(execution.name))
 
+    def forget_all(self) -> None:
+        """Deletes nothing more: the shard is somebody else's."""
+        for collected in self._doomed.values():
+            collected.clear()
+
     async def run(self) -> None:
         """The loop; ends only by cancellation."""
         while True:
@@ -47,8 +52,6 @@ class Sweeper:
     async def sweep(self) -> None:
         """Deletes what has been collected; what cannot be deleted now stays collected."""
         if not self._may_write():
-            for collected in self._doomed.values():
-                collected.clear()  # the new leader finds them by itself
             return
         for resource, collected in self._doomed.items():
             for namespace in list(collected):

@@ -13,6 +13,7 @@ import orjson
 import structlog
 
 from crontask_core.errors import FieldError
+from crontask_core.history import Ended
 from crontask_core.model import TaskSpec, TaskStatus
 from crontask_core.names import Key
 from crontask_core.planning.task import Start, TaskObservation, TaskPlan, plan_task
@@ -139,6 +140,26 @@ class Tasks:
         self._judge(task, now)
         self._statuses.touch(task)
 
+    def settle(self, body: dict[str, Any], now: datetime) -> None:
+        """At the take-over: brings the stored status in line with what is known now.
+
+        An execution that had not ended, or not begun, when the status was last stored and that has ended since
+        is counted here, once: it is named by the stored `active`, or lies above the stored watermark.
+        """
+        task = self._index.tasks.get(Key(body["metadata"]["namespace"], body["metadata"]["name"]))
+        if task is None:
+            return
+        stored = TaskStatus.model_validate(body.get("status") or {})
+        open_then = {active.name for active in stored.active}
+        uncounted = [ended for ended in task.ended if ended.name in open_then or _is_above(ended, stored.watermark)]
+        for ended in sorted(uncounted, key=lambda ended: ended.finished_at):
+            task.tally.ended(ended.name, ended.phase, ended.trigger, ended.reason, ended.finished_at)
+        if task.problem:
+            self._recorder.invalid(task, task.problem, now)
+        current = {name for name, run in task.runs.items() if run.finished_at is None}
+        if uncounted or open_then != current or stored.observed_generation != task.generation:
+            self._statuses.touch(task)
+
     def gone(self, key: Key, uid: str) -> None:
         """A task does not exist any more; what runs of it is dropped (the garbage collector takes its objects)."""
         task = self._index.tasks.get(key)
@@ -202,3 +223,8 @@ class Tasks:
         if plan.missed:
             self._metrics.instants("missed", len(plan.missed))
             self._recorder.missed(task, plan.missed, plan.more_missed, now)
+
+
+def _is_above(ended: Ended, watermark: datetime | None) -> bool:
+    """Whether the execution is for an instant that the stored watermark does not cover."""
+    return ended.scheduled_at is not None and (watermark is None or ended.scheduled_at > watermark)

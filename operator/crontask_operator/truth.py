@@ -54,6 +54,8 @@ class Truth:
         for body in tasks:
             self._tasks.seen(body, self._clock.now())
         self._adoption.take_over(executions, pods)
+        for body in tasks:
+            self._tasks.settle(body, self._clock.now())
         for task in self._index.tasks.values():
             # Instants between the stored watermark and now are looked at by the first tick.
             if task.schedule is not None and not task.suspended:

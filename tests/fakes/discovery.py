@@ -17,7 +17,7 @@ KINDS: list[tuple[str, str, str, str, bool, bool]] = [
     ("coordination.k8s.io", "v1", "leases", "Lease", True, False),
     ("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", False, True),
     (names.GROUP, names.VERSION, names.TASK.plural, names.TASK.kind, True, True),
-    (names.GROUP, names.VERSION, names.EXECUTION.plural, names.EXECUTION.kind, True, True),
+    (names.GROUP, names.VERSION, names.EXECUTION.plural, names.EXECUTION.kind, True, False),
 ]
 """Group, version, plural, kind, namespaced, has a status subresource."""
 

@@ -1,0 +1,152 @@
+"""From a due instant to an outcome: what is started, when, and what the status says of it."""
+
+import pytest
+from fakes.world import World, at, until
+
+from crontask_kube.resources import EXECUTIONS, LEASES, PODS, TASKS
+
+pytestmark = pytest.mark.looptime
+
+
+async def test_a_call_is_made_at_its_instant_and_recorded_once(world: World) -> None:
+    world.task()
+    world.start()
+    await until(world, "12:00:30")
+    [(moment, request)] = world.receiver.received
+    assert 0 <= (moment - at("12:00:00")).total_seconds() < 0.02
+    assert dict(request.headers)["Idempotency-Key"] == "t-20260301120000"
+    assert world.outcomes() == [("t-20260301120000", "Succeeded", "Completed")]
+    writes = [r for r in world.server.requests if r.resource == EXECUTIONS.plural and r.verb in ("create", "patch")]
+    assert [r.verb for r in writes] == ["create"]
+
+
+async def test_the_claim_is_written_before_anything_is_sent(world: World) -> None:
+    world.pod_task()
+    world.start()
+    await until(world, "12:00:05")
+    verbs = [(r.verb, r.resource) for r in world.server.requests]
+    pod = verbs.index(("create", PODS.plural))
+    claims = [
+        n
+        for n, r in enumerate(world.server.requests)
+        if r.resource == LEASES.plural and "2026-03-01T12:00:00" in str(r.body)
+    ]
+    assert claims[0] < pod
+
+
+async def test_a_pod_is_created_followed_and_swept(world: World) -> None:
+    world.pod_task()
+    world.kubelet(seconds=5)
+    world.start()
+    await until(world, "12:00:03")
+    assert world.outcomes() == [("t-20260301120000", "Running", "")]
+    assert world.status()["activeCount"] == 1
+    await until(world, "12:00:20")
+    assert world.outcomes() == [("t-20260301120000", "Succeeded", "Completed")]
+    assert world.pods_made() == ["t-20260301120000-1"]
+    assert world.server.all(PODS) == []
+    assert world.status()["activeCount"] == 0
+
+
+async def test_the_status_tells_what_happened_and_what_comes(world: World) -> None:
+    world.task()
+    world.start()
+    await until(world, "12:02:30")
+    status = world.status()
+    assert status["lastScheduleTime"] == "2026-03-01T12:02:00Z"
+    assert status["nextRuns"] == ["2026-03-01T12:03:00Z", "2026-03-01T12:04:00Z", "2026-03-01T12:05:00Z"]
+    assert status["counts"] == {"succeeded": 3, "failed": 0, "cancelled": 0, "lost": 0, "skipped": 0, "missed": 0}
+    assert status["lastExecution"]["phase"] == "Succeeded"
+    conditions = {c["type"]: (c["status"], c["reason"]) for c in status["conditions"]}
+    assert conditions == {
+        "Ready": ("True", "Valid"),
+        "Scheduled": ("True", "Waiting"),
+        "Failing": ("False", "Succeeded"),
+    }
+
+
+async def test_an_idle_task_costs_no_writes(world: World) -> None:
+    world.task(schedule="@yearly")
+    world.start()
+    await until(world, "12:00:10")
+    before = len([r for r in world.server.requests if r.resource != LEASES.plural])
+    await until(world, "12:04:00")
+    after = [r for r in world.server.requests if r.resource != LEASES.plural][before:]
+    assert after == []
+
+
+async def test_history_keeps_as_many_as_the_task_wants(world: World) -> None:
+    world.task(schedule="*/10 * * * * *", history={"successful": 2})
+    world.start()
+    await until(world, "12:01:07")
+    assert [name for name, _, _ in world.outcomes()] == ["t-20260301120050", "t-20260301120100"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "made", "skipped"),
+    [
+        ("Allow", ["t-20260301120000-1", "t-20260301120010-1", "t-20260301120020-1"], 0),
+        ("Forbid", ["t-20260301120000-1"], 2),
+        ("Replace", ["t-20260301120000-1", "t-20260301120010-1", "t-20260301120020-1"], 0),
+    ],
+)
+async def test_an_overlap_is_treated_as_the_policy_says(
+    world: World, policy: str, made: list[str], skipped: int
+) -> None:
+    world.pod_task(schedule="*/10 * * * * *", concurrencyPolicy=policy)
+    world.kubelet(seconds=1000)
+    world.start()
+    await until(world, "12:00:28")
+    assert world.pods_made() == made
+    assert world.status()["counts"]["skipped"] == skipped
+    alive = [body["metadata"]["name"] for body in world.server.all(PODS)]
+    assert alive == (made if policy != "Replace" else made[-1:])
+
+
+async def test_one_bad_task_stops_nothing_but_itself(world: World) -> None:
+    world.task("bad", schedule="0 0 30 2 *")
+    world.task("zone", timeZone="Europe/Atlantis")
+    world.task("good")
+    world.start()
+    await until(world, "12:00:30")
+    assert world.outcomes() == [("good-20260301120000", "Succeeded", "Completed")]
+    for name, path in (("bad", "spec.schedule"), ("zone", "spec.timeZone")):
+        [ready] = [c for c in world.status(name)["conditions"] if c["type"] == "Ready"]
+        assert (ready["status"], ready["reason"]) == ("False", "InvalidSpec")
+        assert path in ready["message"]
+    assert sorted(reason for reason, _ in world.events()) == ["InvalidSpec", "InvalidSpec"]
+
+
+async def test_an_edit_and_a_resume_fire_nothing_that_lies_before_them(world: World) -> None:
+    world.task("edited", schedule="0 0 1 1 *")
+    world.task("resumed", suspend=True)
+    world.start()
+    await until(world, "12:05:30")
+    world.server.edit(TASKS, "edited", {"spec": {"schedule": "*/5 * * * *"}})
+    world.server.edit(TASKS, "resumed", {"spec": {"suspend": False}})
+    await until(world, "12:05:50")
+    assert world.receiver.received == []
+    await until(world, "12:06:30")
+    assert world.receiver.keys() == ["resumed-20260301120600"]
+
+
+async def test_a_clock_step_never_fires_twice(world: World) -> None:
+    world.task(schedule="*/10 * * * * *")
+    world.start()
+    await until(world, "12:00:25")
+    world.clock.step(-15)
+    await until(world, "12:00:38")
+    keys = world.receiver.keys()
+    assert len(keys) == len(set(keys))
+    assert keys[-1] == "t-20260301120030"
+
+
+async def test_a_deleted_task_takes_its_call_along(world: World) -> None:
+    world.receiver.seconds = 100
+    world.task()
+    world.start()
+    await until(world, "12:00:05")
+    world.server.remove(TASKS, "t")
+    await until(world, "12:00:10")
+    assert world.operators["a"][0].index.runs == {}
+    assert world.executions() == []

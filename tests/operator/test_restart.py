@@ -1,0 +1,210 @@
+"""Restart at any moment loses nothing and starts nothing twice: crashes at each point of an execution's life.
+
+The point is hit by holding the very request that would end it; the process then
+dies with that request in flight, which either never arrives or has arrived.
+"""
+
+import pytest
+from fakes.world import World, until
+
+from crontask_core.httpcall import CallFacts
+from crontask_kube.resources import EXECUTIONS, LEASES, PODS, TASKS
+
+pytestmark = pytest.mark.looptime
+
+FIRST = "t-20260301120000"
+
+
+async def test_killed_between_the_claim_and_the_pod(world: World) -> None:
+    world.pod_task()
+    world.kubelet()
+    world.start()
+    world.server.hold("create", PODS)
+    await until(world, "12:00:01")
+    assert world.pods_made() == []
+    await world.crash()
+    world.start("b")
+    await until(world, "12:00:30")
+    assert world.pods_made() == [f"{FIRST}-1"]
+    assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
+
+
+async def test_killed_while_the_pods_creation_was_in_flight(world: World) -> None:
+    world.pod_task()
+    world.kubelet(seconds=8)
+    world.start()
+    world.server.hold("create", PODS, after=True)
+    await until(world, "12:00:01")
+    assert world.pods_made() == [f"{FIRST}-1"]
+    await world.crash()
+    world.start("b")
+    await until(world, "12:00:30")
+    assert world.pods_made() == [f"{FIRST}-1"]
+    assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
+
+
+@pytest.mark.parametrize("seconds", [0.1, 3.0, 20.0])
+async def test_killed_between_the_pod_and_its_record(world: World, seconds: float) -> None:
+    world.pod_task()
+    world.kubelet(seconds)
+    world.start()
+    world.server.hold("create", EXECUTIONS)
+    await until(world, "12:00:02")
+    assert world.executions() == []
+    await world.crash()
+    world.start("b")
+    await until(world, "12:00:40")
+    assert world.pods_made() == [f"{FIRST}-1"]
+    assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
+    assert world.status()["counts"]["succeeded"] == 1
+
+
+async def test_killed_in_the_middle_of_a_call(world: World) -> None:
+    world.receiver.seconds = 10
+    world.task()
+    world.start()
+    await until(world, "12:00:03")
+    assert world.outcomes() == [(FIRST, "Running", "")]
+    await world.crash()
+    world.start("b")
+    await until(world, "12:00:30")
+    assert world.receiver.keys() == [FIRST]
+    assert world.outcomes() == [(FIRST, "Lost", "Lost")]
+    assert world.status()["counts"]["lost"] == 1
+
+
+async def test_killed_in_the_middle_of_a_call_before_its_first_record(world: World) -> None:
+    world.receiver.seconds = 10
+    world.task()
+    world.start()
+    await until(world, "12:00:00.200")
+    assert world.receiver.keys() == [FIRST]
+    await world.crash()
+    world.start("b")
+    await until(world, "12:00:30")
+    assert world.receiver.keys() == [FIRST]
+    assert world.outcomes() == [(FIRST, "Lost", "Lost")]
+
+
+async def test_killed_between_a_calls_end_and_its_record(world: World) -> None:
+    world.task()
+    world.start()
+    world.server.hold("create", EXECUTIONS)
+    await until(world, "12:00:01")
+    assert world.receiver.keys() == [FIRST]
+    await world.crash()
+    world.start("b")
+    await until(world, "12:00:30")
+    assert world.receiver.keys() == [FIRST]
+    assert world.outcomes() == [(FIRST, "Lost", "Lost")]
+
+
+async def test_killed_after_the_record_and_before_the_status(world: World) -> None:
+    world.task()
+    world.start()
+    world.server.hold("patch", TASKS, times=3)
+    await until(world, "12:00:05")
+    await world.crash()
+    world.start("b")
+    await until(world, "12:00:30")
+    assert world.receiver.keys() == [FIRST]
+    assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
+    assert world.status()["counts"]["succeeded"] == 1
+
+
+async def test_a_lost_call_runs_again_where_the_task_says_so(world: World) -> None:
+    world.receiver.seconds = 10
+    world.task(retry={"limit": 1, "lost": True, "backoff": {"initialSeconds": 1}})
+    world.start()
+    await until(world, "12:00:03")
+    await world.crash()
+    world.start("b")
+    await until(world, "12:00:50")
+    assert world.receiver.keys() == [FIRST, FIRST]
+    assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
+
+
+async def test_killed_while_a_retry_waits(world: World) -> None:
+    world.receiver.answers = [CallFacts(http_status=500, sent=True)]
+    world.task(retry={"limit": 2, "backoff": {"initialSeconds": 15}})
+    world.start()
+    await until(world, "12:00:05")
+    await world.crash()
+    world.start("b")
+    await until(world, "12:00:40")
+    assert world.receiver.keys() == [FIRST, FIRST]
+    assert (world.receiver.received[1][0] - world.receiver.received[0][0]).total_seconds() >= 15
+    [execution] = world.executions()
+    assert [a["reason"] for a in execution["status"]["attempts"]] == ["BadStatus", "Completed"]
+
+
+async def test_killed_between_a_retrys_record_and_its_call_sends_it_no_second_time(world: World) -> None:
+    world.receiver.answers = [CallFacts(http_status=500, sent=True)]
+    world.task(retry={"limit": 1, "backoff": {"initialSeconds": 5}})
+    world.start()
+    await until(world, "12:00:03")
+    world.server.hold("patch", EXECUTIONS, after=True)
+    await until(world, "12:00:06")
+    assert world.receiver.keys() == [FIRST]
+    await world.crash()
+    world.start("b")
+    await until(world, "12:00:40")
+    assert world.receiver.keys() == [FIRST]
+    assert world.outcomes() == [(FIRST, "Lost", "Lost")]
+
+
+async def test_an_orderly_stop_waits_for_the_call_and_hands_over_without_a_gap(world: World) -> None:
+    world.receiver.seconds = 5
+    world.task(schedule="*/10 * * * * *")
+    world.start()
+    await until(world, "12:00:02")
+    await world.stop()
+    assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
+    world.start("b")
+    await until(world, "12:00:28")
+    assert world.receiver.keys() == [FIRST, "t-20260301120010", "t-20260301120020"]
+
+
+async def test_a_standby_takes_over_within_the_leases_time(world: World) -> None:
+    world.task(schedule="* * * * * *", history={"successful": 100})
+    world.start("a")
+    await until(world, "12:00:00")
+    world.start("b")
+    await until(world, "12:00:05.500")
+    await world.crash("a")
+    await until(world, "12:00:30.500")
+    keys = world.receiver.keys()
+    assert len(keys) == len(set(keys)), "nothing is started twice"
+    names = {name for name, _, _ in world.outcomes()}
+    assert names >= {f"t-202603011200{second:02}" for second in range(30)}, "every instant has its outcome"
+
+
+async def test_only_one_of_two_replicas_starts_anything(world: World) -> None:
+    world.task(schedule="* * * * * *")
+    world.start("a")
+    world.start("b")
+    await until(world, "12:00:20")
+    keys = world.receiver.keys()
+    assert len(keys) == len(set(keys))
+    holders = {r.body["spec"].get("holderIdentity") for r in world.server.requests if _is_claim(r)}
+    assert len(holders) == 1
+
+
+def _is_claim(request: object) -> bool:
+    body = getattr(request, "body", None)
+    return getattr(request, "resource", "") == LEASES.plural and "claimed-through" in str(body) and "spec" in body
+
+
+async def test_an_api_that_is_gone_starts_nothing_blindly(world: World) -> None:
+    world.task(schedule="*/10 * * * * *", missed={"policy": "Skip"})
+    world.start()
+    await until(world, "12:00:05")
+    world.server.fail(None, None, times=1_000_000, status=503)
+    await until(world, "12:02:03")
+    assert world.receiver.keys() == [FIRST]
+    world.server.heal()
+    await until(world, "12:02:25")
+    started = world.receiver.keys()
+    assert len(started) == len(set(started))
+    assert "t-20260301120220" in started
+    assert world.status()["counts"]["missed"] + len(started) == 15
