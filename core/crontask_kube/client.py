@@ -97,14 +97,15 @@ class ApiClient:
             )
 
         answer = await read(page, None)
-        items: list[Object] = answer["items"]
+        # The server writes null for an empty list of metadata.
+        items: list[Object] = answer["items"] or []
         try:
             while token := answer["metadata"].get("continue"):
                 answer = await read(page, token)
-                items += answer["items"]
+                items += answer["items"] or []
         except Gone:
             answer = await read(None, None)
-            items = answer["items"]
+            items = answer["items"] or []
         return Listing(items, answer["metadata"]["resourceVersion"])
 
     async def create(

@@ -305,7 +305,8 @@ class FakeApiServer:
             metadata["continue"] = f"{self._objects.version}:{'/'.join(keys[limit - 1])}"
         items = [kind.objects[key] for key in keys[:limit]]
         if "as=PartialObjectMetadataList" in request.headers.get("Accept", ""):
-            items = [{"metadata": item["metadata"]} for item in items]
+            # As the real one: an empty list of metadata is null.
+            items = [{"metadata": item["metadata"]} for item in items] or None
         return {"apiVersion": kind.api_version, "kind": f"{kind.kind}List", "metadata": metadata, "items": items}
 
     def _selected(self, kind: Kind, request: Request) -> list[Key]:

@@ -53,7 +53,7 @@ class DirectApi:
         headers = {"Accept": "as=PartialObjectMetadataList"} if metadata_only else {}
         query = {"labelSelector": label_selector or ""}
         answer = await self._send("list", resource, namespace, query=query, headers=headers)
-        return Listing(answer["items"], answer["metadata"]["resourceVersion"])
+        return Listing(answer["items"] or [], answer["metadata"]["resourceVersion"])
 
     async def create(self, resource: Resource, namespace: str | None, body: Object | bytes, **_: Any) -> Object:
         return await self._send("create", resource, namespace, body=_parsed(body))

@@ -186,6 +186,10 @@ async def test_list_can_leave_all_but_the_metadata(client: ApiClient, server: Fa
     assert "spec" not in item
 
 
+async def test_a_list_of_nothing_but_metadata_is_empty(client: ApiClient, server: FakeApiServer) -> None:
+    assert (await client.list(EXECUTIONS, metadata_only=True)).items == []
+
+
 async def test_list_starts_over_where_the_server_forgot_its_place(client: ApiClient, server: FakeApiServer) -> None:
     for number in range(4):
         server.put(PODS, pod(f"p{number}"))
