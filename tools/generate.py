@@ -61,7 +61,7 @@ def rendered() -> Iterator[str]:
     """Each object of the chart, rendered with its default values, as text with its comments."""
     with helm_python.Chart.load(str(CHART)) as chart:
         templates = chart.render({}, name=RELEASE, namespace=NAMESPACE)
-    for name in sorted(templates):
+    for name in sorted(name for name in templates if name.endswith(".yaml")):
         for document in templates[name].split("\n---\n"):
             if document.strip():
                 yield document.strip("\n") + "\n"

@@ -26,6 +26,7 @@ def render(chart: helm_python.Chart) -> Render:
 
     def rendered(values: Body | None = None, name: str = "crontask", namespace: str = "crontask-system") -> list[Body]:
         texts = chart.render(values or {}, name=name, namespace=namespace)
-        return [body for text in texts.values() for body in yaml.safe_load_all(text) if body]
+        manifests = [text for file, text in texts.items() if file.endswith(".yaml")]
+        return [body for text in manifests for body in yaml.safe_load_all(text) if body]
 
     return rendered

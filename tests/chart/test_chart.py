@@ -194,3 +194,9 @@ def test_values_all_at_once(render: Render) -> None:
     assert only(bodies, "ServiceAccount")["metadata"]["annotations"] == {"g": "h"}
     assert only(bodies, "Service")["metadata"]["annotations"] == {"i": "j"}
     assert environment(bodies)["X"] == "y"
+
+
+def test_notes_name_what_was_installed(chart: helm_python.Chart) -> None:
+    notes = chart.render({}, name="team", namespace="ops")["crontask/templates/NOTES.txt"]
+    assert "kubectl --namespace ops rollout status deployment/team-crontask-operator" in notes
+    assert "team-crontask-run" in notes
