@@ -84,11 +84,12 @@ def pod_body(
         names.ANNOTATION_EXECUTION: execution.name,
         names.ANNOTATION_SCHEDULED_AT: rfc3339(scheduled_at),
     }
-    pod_spec.setdefault("restartPolicy", "Never")
+    # A field may be there and null, which the API server would take for absent (and Always is its default).
+    pod_spec["restartPolicy"] = pod_spec.get("restartPolicy") or "Never"
     if spec.timeout_seconds is not None:
-        own = pod_spec.get("activeDeadlineSeconds", spec.timeout_seconds)
+        own = pod_spec.get("activeDeadlineSeconds") or spec.timeout_seconds
         pod_spec["activeDeadlineSeconds"] = min(own, spec.timeout_seconds)
-    for container in (*pod_spec.get("initContainers", ()), *pod_spec["containers"]):
+    for container in (*(pod_spec.get("initContainers") or ()), *pod_spec["containers"]):
         container["env"] = _with_values(container.get("env") or [], values)
     return {
         "apiVersion": "v1",

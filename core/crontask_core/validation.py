@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from crontask_core.errors import FieldError
+from crontask_core.errors import FieldError, ZoneError
 from crontask_core.httpcall import check_action
-from crontask_core.model import TaskSpec
+from crontask_core.model import PodAction, TaskSpec
 from crontask_core.names import Key, digest
 from crontask_core.schedule import Schedule, parse
 
@@ -34,8 +34,12 @@ def read_spec(body: dict[str, Any]) -> TaskSpec:
         return TaskSpec.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
+        # The input of a missing field is the object around it, which is nothing to show.
+        shown = "" if first["type"] == "missing" else first.get("input", "")
         path = ".".join(["spec", *(str(part) for part in first["loc"])])
-        raise FieldError(path, first.get("input", ""), f"is refused: {first['msg']}", "see the CRD's schema") from None
+        documented = ".".join(["spec", *(part for part in first["loc"] if isinstance(part, str))])
+        remedy = f"correct it, `kubectl explain crontask.{documented}` tells what it may hold"
+        raise FieldError(path, shown, f"is refused: {first['msg']}", remedy) from None
 
 
 def timing(spec: TaskSpec) -> str:
@@ -54,31 +58,38 @@ def read_schedule(spec: TaskSpec, key: Key, created: datetime, setting: Setting)
             anchor=created,
         )
     except FieldError as error:
-        zone_is_wrong = type(error).__name__ == "ZoneError"
-        raise error.at("spec.timeZone" if zone_is_wrong else "spec.schedule") from None
+        raise error.at("spec.timeZone" if isinstance(error, ZoneError) else "spec.schedule") from None
 
 
 def check_task(spec: TaskSpec, key: Key, setting: Setting) -> None:
     """Checks the action; raises `FieldError`."""
     if (spec.pod is None) == (spec.http is None):
-        raise FieldError("spec", "pod, http", "holds no action or two", "set exactly one of pod and http")
+        held = "pod, http" if spec.pod else ""
+        problem = "holds two actions" if spec.pod else "holds no action"
+        raise FieldError("spec", held, problem, "set exactly one of pod and http")
     if spec.http is not None:
         check_action(spec.http)
-    if spec.pod is not None and spec.pod.template is not None:
-        _check_template(spec.pod.template, key, setting)
+    if spec.pod is not None:
+        _check_pod(spec.pod, key, setting)
 
 
-def _check_template(template: dict[str, Any], key: Key, setting: Setting) -> None:
-    pod = template.get("spec") or {}
-    containers = pod.get("containers")
+def _check_pod(pod: PodAction, key: Key, setting: Setting) -> None:
+    if (pod.image is None) == (pod.template is None):
+        problem = "is set beside template" if pod.image else "is not set, and there is no template"
+        raise FieldError("spec.pod.image", pod.image or "", problem, "set exactly one of image and template")
+    if pod.template is not None:
+        _check_template(pod.template.get("spec"), key, setting)
+
+
+def _check_template(pod: Any, key: Key, setting: Setting) -> None:
+    path = "spec.pod.template.spec"
+    containers = pod.get("containers") if isinstance(pod, dict) else None
     if not isinstance(containers, list) or not containers:
-        raise FieldError("spec.pod.template.spec.containers", containers, "holds no container", "add one")
-    policy = pod.get("restartPolicy", "Never")
+        raise FieldError(f"{path}.containers", "", "holds no container", "add one")
+    policy = pod.get("restartPolicy")
     if policy == "Always":
-        path = "spec.pod.template.spec.restartPolicy"
-        raise FieldError(path, policy, "would run for ever", "use Never or OnFailure")
+        raise FieldError(f"{path}.restartPolicy", policy, "would run for ever", "use Never or OnFailure")
     account = pod.get("serviceAccountName") or pod.get("serviceAccount")
-    own = setting.operator_account
-    if own is not None and own == Key(key.namespace, str(account)):
-        path = "spec.pod.template.spec.serviceAccountName"
-        raise FieldError(path, account, "is the operator's own identity", "use another ServiceAccount")
+    if account and setting.operator_account == Key(key.namespace, account):
+        problem = "is the operator's own identity"
+        raise FieldError(f"{path}.serviceAccountName", account, problem, "use another ServiceAccount")

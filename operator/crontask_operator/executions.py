@@ -100,6 +100,7 @@ class Executions:
             case EndAttempt():
                 run.ending = step
                 self._executor_of(run).end(run, step)
+                self._look_again(run, step.again_at, now)
             case _ if run.calling:
                 return
             case StartAttempt() if seen.spec is not None:

@@ -5,16 +5,19 @@ stopped? is there an attempt left? HTTP attempts report their own end; the end
 of a pod attempt is read from its pod (`crontask_core.pods`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from crontask_core.model import FINAL_PHASES, Attempt, Phase, TaskSpec
 from crontask_core.model.action import DEFAULT_PENDING_SECONDS
-from crontask_core.pods import PodEnd, PodFacts, PodPending, judge_pod
+from crontask_core.pods import PodDoomed, PodEnd, PodFacts, PodPending, judge_pod
 from crontask_core.retry import retry_at
 
 StopReason = Literal["Stopped", "Replaced"]
+
+ASK_AGAIN = timedelta(seconds=10)
+"""When a pod's deletion is asked for once more, where nothing shows that the first request has arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class EndAttempt:
 
     reason: str
     message: str
+    again_at: datetime | None = None
+    """When to look whether that has happened; None: not before the next event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ def plan_execution(seen: ExecutionObservation, now: datetime) -> Step:
         return Finish("Cancelled", seen.stop, _stop_message(seen.stop))
     if seen.spec is None:
         return Finish("Cancelled", "TaskDeleted", "The task was deleted.")
-    if last is None or last.finished_at is None:
+    if last is None or last.finished_at is None:  # (an open attempt has been dealt with above)
         return StartAttempt(1)
     again = retry_at(seen.spec.retry, last.number, last.finished_at)
     if again is None:
@@ -102,21 +107,32 @@ def _stop_message(reason: StopReason) -> str:
 
 
 def _open_attempt(seen: ExecutionObservation, now: datetime) -> Step:
-    wanted = EndAttempt(seen.stop, _stop_message(seen.stop)) if seen.stop else None
+    wanted = EndAttempt(seen.stop, _stop_message(seen.stop), now + ASK_AGAIN) if seen.stop else None
     if seen.pod is None:
         # An HTTP call in flight, or a pod that is being created.
         return wanted if wanted and not seen.ending else Wait(None)
     pending, timeout = _limits(seen.spec)
     verdict = judge_pod(seen.pod, now, pending_timeout=pending, timeout=timeout)
     if isinstance(verdict, PodEnd):
-        return CloseAttempt(_as_wanted(verdict, seen.ending))
-    if wanted and not seen.ending:
+        return CloseAttempt(_as_wanted(verdict, seen.pod, seen.ending))
+    if seen.ending is not None:
+        return _await_end(seen.ending, seen.pod, verdict, now)
+    if wanted:
         return wanted
     if isinstance(verdict, PodPending):
         return Wait(verdict.look_again_at)
     if not verdict.ran:
         return CloseAttempt(PodEnd(False, verdict.reason, verdict.message))
-    return Wait(None) if seen.ending else EndAttempt(verdict.reason, verdict.message)
+    return EndAttempt(verdict.reason, verdict.message, now + ASK_AGAIN)
+
+
+def _await_end(ending: EndAttempt, pod: PodFacts, verdict: PodPending | PodDoomed, now: datetime) -> Step:
+    """Waits for the end that was asked for. A request that got lost must not let the pod run on: it is repeated."""
+    if isinstance(verdict, PodPending) and pod.delete_by is not None:
+        return Wait(verdict.look_again_at)
+    if ending.again_at is None or now < ending.again_at:
+        return Wait(ending.again_at)
+    return replace(ending, again_at=now + ASK_AGAIN)
 
 
 def _limits(spec: TaskSpec | None) -> tuple[timedelta, timedelta | None]:
@@ -128,8 +144,8 @@ def _limits(spec: TaskSpec | None) -> tuple[timedelta, timedelta | None]:
     return timedelta(seconds=pending), timeout
 
 
-def _as_wanted(end: PodEnd, ending: EndAttempt | None) -> PodEnd:
-    """A pod that we deleted ended for our reason, whatever its last state says."""
-    if ending is None or end.succeeded:
+def _as_wanted(end: PodEnd, pod: PodFacts, ending: EndAttempt | None) -> PodEnd:
+    """A pod that we deleted ended for our reason, whatever it answered to the signal; unless it was through before."""
+    if ending is None or (end.succeeded and pod.delete_by is None):
         return end
     return PodEnd(False, ending.reason, ending.message)

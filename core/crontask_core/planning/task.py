@@ -65,15 +65,17 @@ class TaskPlan:
 
 def plan_task(seen: TaskObservation, now: datetime) -> TaskPlan:
     """The plan for every instant in (watermark, now]."""
-    wake_at = seen.schedule.next(now)
+    # After a step of the clock back to before the watermark, nothing up to the watermark is due again.
     watermark = max(seen.watermark, now)
     if seen.spec.suspend:
         return TaskPlan(watermark=watermark)
+    wake_at = seen.schedule.next(watermark)
     if seen.watermark >= now:
         return TaskPlan(watermark=watermark, wake_at=wake_at)
-    due, more = _due(seen, now)
+    passed, more = _passed(seen, now)
+    due = [at for at in passed if at not in seen.known]
     lost = tuple(at for at in due if _was_claimed(seen, at))
-    startable, missed = _sort(seen, [at for at in due if not _was_claimed(seen, at)], now)
+    startable, missed = _sort(seen, [at for at in due if not _was_claimed(seen, at)], passed[-1:], now)
     starts, skipped, stops = _overlaps(seen, startable)
     return TaskPlan(
         starts=starts,
@@ -87,14 +89,14 @@ def plan_task(seen: TaskObservation, now: datetime) -> TaskPlan:
     )
 
 
-def _due(seen: TaskObservation, now: datetime) -> tuple[list[datetime], bool]:
-    """Instants without an outcome, in order, and whether some between the first and the latest are left out."""
-    due, more = instants(seen.schedule, seen.watermark, now, COUNTED)
+def _passed(seen: TaskObservation, now: datetime) -> tuple[list[datetime], bool]:
+    """The instants in (watermark, now], in order, and whether some between the first and the latest are left out."""
+    passed, more = instants(seen.schedule, seen.watermark, now, COUNTED)
     if more:
-        recent, _ = instants(seen.schedule, now - ON_TIME, now, COUNTED)
+        recent, _ = instants(seen.schedule, max(seen.watermark, now - ON_TIME), now, COUNTED)
         latest = seen.schedule.latest(seen.watermark, now)
-        due = sorted({*due, *recent, *([latest] if latest else [])})
-    return [at for at in due if at not in seen.known], more
+        passed = sorted({*passed, *recent, *([latest] if latest else [])})
+    return passed, more
 
 
 def _was_claimed(seen: TaskObservation, at: datetime) -> bool:
@@ -102,14 +104,16 @@ def _was_claimed(seen: TaskObservation, at: datetime) -> bool:
     return seen.spec.http is not None and seen.claimed_through is not None and at <= seen.claimed_through
 
 
-def _sort(seen: TaskObservation, due: list[datetime], now: datetime) -> tuple[list[Start], list[datetime]]:
-    """What may start, and what is missed."""
+def _sort(
+    seen: TaskObservation, due: list[datetime], latest: list[datetime], now: datetime
+) -> tuple[list[Start], list[datetime]]:
+    """What may start, and what is missed. `latest` is the last instant that has passed, whatever became of it."""
     deadline = seen.spec.starting_deadline_seconds
     in_time = [at for at in due if deadline is None or now - at <= timedelta(seconds=deadline)]
-    prompt = [at for at in in_time if now - at <= ON_TIME]
-    starts = [Start(at, "Schedule") for at in prompt]
-    if not prompt and in_time and seen.spec.missed.policy == "Latest":
-        starts = [Start(in_time[-1], "CatchUp")]
+    starts = [Start(at, "Schedule") for at in in_time if now - at < ON_TIME]
+    # Where the latest one has its execution, an earlier one is not made up for: it would run out of order.
+    if not starts and in_time[-1:] == latest and seen.spec.missed.policy == "Latest":
+        starts = [Start(at, "CatchUp") for at in latest]
     started = {start.scheduled_at for start in starts}
     return starts, [at for at in due if at not in started]
 
