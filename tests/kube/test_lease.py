@@ -226,27 +226,37 @@ async def test_a_claim_whose_answer_was_lost_has_landed(one: ShardLease, server:
     assert claim_text(server) == "2026-03-01T12:00:01.000000Z"
 
 
+async def claim_that_times_out(one: ShardLease, clock: ManualClock, server: FakeApiServer) -> bool:
+    """Claims while the server holds the write back for longer than the request may take (half a second)."""
+    claim = asyncio.create_task(one.claim(LATER))
+    await server.until(lambda: len(server.seen("patch", LEASES)) == 1)
+    clock.advance(0.5)
+    return await claim
+
+
 async def test_a_claim_that_timed_out_and_landed_is_found(
     client: ApiClient, clock: ManualClock, server: FakeApiServer
 ) -> None:
-    one = replica(client, clock, "one", renew_seconds=0.05)
+    one = replica(client, clock, "one", renew_seconds=0.5)
     await one.try_acquire()
     clock.advance(1)
     server.hold("patch", LEASES, after=True)
-    assert await one.claim(LATER)
+    assert await claim_that_times_out(one, clock, server)
     assert len(server.seen("patch", LEASES)) == 1
-    clock.advance(2)
-    assert one.valid()
+    clock.advance(2.1)
+    assert one.valid()  # 2.6 s after the write was sent
+    clock.advance(0.2)
+    assert not one.valid()
 
 
 async def test_a_claim_that_timed_out_and_did_not_land_is_written_again(
     client: ApiClient, clock: ManualClock, server: FakeApiServer
 ) -> None:
-    one = replica(client, clock, "one", renew_seconds=0.05)
+    one = replica(client, clock, "one", renew_seconds=0.5)
     await one.try_acquire()
     clock.advance(1)
     late = server.hold("patch", LEASES)
-    assert await one.claim(LATER)
+    assert await claim_that_times_out(one, clock, server)
     assert len(server.seen("patch", LEASES)) == 2
     version = server.object(LEASES, NAME, SPACE)["metadata"]["resourceVersion"]
     late.set()  # the first write arrives after all, and is refused: its version is old by now
