@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 
-import kopf
 import structlog
 import uvloop
 
@@ -78,15 +77,7 @@ async def _watch(settings: Settings, connection: Connection, operator: Operator,
         ready = asyncio.Event()
         signals = asyncio.create_task(_take_signals(ready, stopping))
         try:
-            await kopf.operator(
-                registry=handlers.registry(operator.receive, connection),
-                settings=handlers.settings(),
-                clusterwide=not settings.namespaces,
-                namespaces=settings.namespaces,
-                standalone=True,
-                ready_flag=ready,
-                stop_flag=stop,
-            )
+            await handlers.watch(operator.receive, connection, namespaces=settings.namespaces, ready=ready, stop=stop)
         finally:
             signals.cancel()
         # Without an error Kopf ends only for a stop flag or a signal that came before we took the signals over.

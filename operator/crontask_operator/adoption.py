@@ -20,6 +20,7 @@ from crontask_operator.byhand import ByHand
 from crontask_operator.executions import Executions
 from crontask_operator.executors.pod import of_pod
 from crontask_operator.index import Index, Run, Task
+from crontask_operator.isolation import each
 from crontask_operator.ports import AttemptEnd
 from crontask_operator.sweeper import Sweeper
 
@@ -91,12 +92,10 @@ class Adoption:
         """Picks up everything that an earlier leader left, from full lists."""
         self.leading = True
         self._forget_missing({Key(e["metadata"]["namespace"], e["metadata"]["name"]) for e in executions})
-        left = [self._left_over(body) for body in executions]
-        for body in executions:
-            self.execution_seen(body)
-        for pod in pods:
-            self._pod_without_record(pod)
-            self.pod_seen(pod)
+        left = each(executions, self._left_over)
+        each(executions, self.execution_seen)
+        each(pods, self._pod_without_record)
+        each(pods, self.pod_seen)
         for run in left:
             if run is not None and self._index.runs.get(run.key) is run:
                 self._resume(run)

@@ -224,24 +224,32 @@ class Executions:
         kind = self._kind(run)
         self._metrics.finished(kind, phase, reason)
         log.info("finished", execution=str(run.key), phase=phase, reason=reason, attempts=len(run.attempts))
-        task = self._index.tasks.get(run.task)
-        if task is not None:
-            task.tally.ended(run.key.name, phase, run.trigger, reason or None, now)
-            self._judge_failing(task, phase, reason, message, now)
-            self._statuses.touch(task)
-            if phase in ("Failed", "Lost"):
-                self._recorder.failed(task, run.key.name, reason, message, now)
         self._records.touch(run, 0)
 
-    def stored(self, run: Run) -> None:
-        """The final state is durable: the run becomes history."""
-        self._index.remove_run(run)
+    def recorded(self, run: Run) -> None:
+        """The execution exists at the API server: its instant is accounted for (law 1)."""
         task = self._index.tasks.get(run.task)
-        if task is not None and run.finished_at is not None:
+        if task is not None and run.scheduled_at in task.unsaved:
             task.unsaved.discard(run.scheduled_at)
-            if all(ended.name != run.key.name for ended in task.ended):
-                task.ended.append(Ended(run.key.name, run.phase, run.finished_at))
-            self._statuses.touch(task)
+            self._statuses.touch(task, after_start=True)
+
+    def stored(self, run: Run) -> None:
+        """The final state is durable: it is counted, told of, and becomes history.
+
+        Not before: a successor counts what it finds ended and uncounted, and must not count it twice.
+        """
+        self._index.remove_run(run)
+        task, at = self._index.tasks.get(run.task), run.finished_at
+        if task is None or at is None:
+            return
+        task.unsaved.discard(run.scheduled_at)
+        task.tally.ended(run.key.name, run.phase, run.trigger, run.reason or None, at)
+        self._judge_failing(task, run, at)
+        if run.phase in ("Failed", "Lost"):
+            self._recorder.failed(task, run.key.name, run.reason, run.message, at)
+        if all(ended.name != run.key.name for ended in task.ended):
+            task.ended.append(Ended(run.key.name, run.phase, at))
+        self._statuses.touch(task)
 
     def leave(self) -> None:
         """This replica no longer leads: forget what is under way, the next leader adopts it."""
@@ -257,11 +265,12 @@ class Executions:
         del run.attempts[1:-19]  # the status keeps the first and the latest ones
         self._executor(spec).start(run, spec, prepared)
 
-    def _judge_failing(self, task: Task, phase: Phase, reason: str, message: str, now: datetime) -> None:
-        if phase == "Succeeded":
+    def _judge_failing(self, task: Task, run: Run, now: datetime) -> None:
+        if run.phase == "Succeeded":
             task.tally.set_condition("Failing", "False", "Succeeded", "", generation=task.generation, now=now)
-        elif phase in ("Failed", "Lost"):
-            task.tally.set_condition("Failing", "True", reason, message[:1024], generation=task.generation, now=now)
+        elif run.phase in ("Failed", "Lost"):
+            message = run.message[:1024]
+            task.tally.set_condition("Failing", "True", run.reason, message, generation=task.generation, now=now)
 
     def _look_again(self, run: Run, at: datetime | None, now: datetime) -> None:
         self._cancel_timer(run)

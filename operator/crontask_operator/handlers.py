@@ -5,6 +5,7 @@ Kopf does not do (retries, deletions across a re-list, Leases) is done elsewhere
 An exception must not escape a handler, because Kopf would log it and go on.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -56,15 +57,17 @@ def registry(receive: Receive, connection: Connection) -> kopf.OperatorRegistry:
     return made
 
 
-def settings() -> kopf.OperatorSettings:
-    """Kopf's settings for an operator of `on.event` handlers only."""
+def settings(error_backoffs: tuple[float, ...] = (0.5, 1, 2, 4, 8, 15)) -> kopf.OperatorSettings:
+    """Kopf's settings for an operator of `on.event` handlers only.
+
+    What outlasts the `error_backoffs` (seconds) ends Kopf, which is then started anew (`supervision`).
+    """
     made = kopf.OperatorSettings()
     made.peering.standalone = True
     made.posting.enabled = False
     made.networking.request_timeout = 30
     made.networking.connect_timeout = 5
-    # What outlasts these waits ends Kopf, which is then started anew (see `supervise`).
-    made.networking.error_backoffs = (0.5, 1, 2, 4, 8, 15)
+    made.networking.error_backoffs = error_backoffs
     made.watching.chunk_size = 500
     made.watching.label_selectors["v1", "pods"] = f"{names.LABEL_MANAGED}=true"
     made.queueing.idle_timeout = 1.0
@@ -72,3 +75,27 @@ def settings() -> kopf.OperatorSettings:
     made.persistence.diffbase_storage = NoDiffBase()
     made.persistence.finalizer = f"{names.GROUP}/unused"
     return made
+
+
+async def watch(
+    receive: Receive,
+    connection: Connection,
+    *,
+    namespaces: tuple[str, ...],
+    ready: asyncio.Event,
+    stop: asyncio.Event,
+    kopf_settings: kopf.OperatorSettings | None = None,
+) -> None:
+    """Runs Kopf until `stop`, a signal, or an error that outlasts its retries, which is raised.
+
+    `ready` is set when Kopf has started and has put its own signal handlers in place.
+    """
+    await kopf.operator(
+        registry=registry(receive, connection),
+        settings=kopf_settings or settings(),
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        standalone=True,
+        ready_flag=ready,
+        stop_flag=stop,
+    )

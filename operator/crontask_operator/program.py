@@ -31,6 +31,7 @@ from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.executors.pod import PodExecutor
 from crontask_operator.history import Keeper
 from crontask_operator.index import Index
+from crontask_operator.isolation import each
 from crontask_operator.leadership import Leadership
 from crontask_operator.metrics import Metrics
 from crontask_operator.recorder import Recorder
@@ -98,6 +99,7 @@ class Operator:
         self.truth = Truth(self.api, index, clock, self.tasks, self.adoption, settings.namespaces, self.scheduler.set)
         keeper = Keeper(self.sweeper)
         self.executions.on_unsent = self.scheduler.set
+        self.records.on_recorded.append(self.executions.recorded)
         self.records.on_stored.append(self.executions.stored)
         self.records.on_stored.append(keeper.run_stored)
         self.statuses.on_stored = keeper.status_stored
@@ -122,11 +124,7 @@ class Operator:
 
     def receive(self, plural: str, event: str | None, body: dict[str, Any]) -> None:
         """An event from Kopf. Never raises: one bad object stops nothing but itself (law 4)."""
-        try:
-            self._receive(plural, event == "DELETED", body)
-        except Exception:
-            meta = body.get("metadata") or {}
-            log.exception("an event cannot be handled", kind=plural, name=meta.get("name"))
+        each([body], lambda _: self._receive(plural, event == "DELETED", body))
 
     def _receive(self, plural: str, deleted: bool, body: dict[str, Any]) -> None:
         meta = body["metadata"]

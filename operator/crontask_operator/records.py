@@ -48,6 +48,8 @@ class Records:
         self._waiting: dict[Key, tuple[asyncio.TimerHandle, Run]] = {}
         self._writing: set[Key] = set()
         self._again: dict[Key, Run] = {}
+        self.on_recorded: list[Callable[[Run], None]] = []
+        """Called when an execution has come to exist at the API server."""
         self.on_stored: list[Callable[[Run], None]] = []
         """Called when the final state of an execution has become durable."""
 
@@ -132,6 +134,8 @@ class Records:
             except AlreadyExists:
                 await self._meet(run, status)
             run.stored = True
+            for tell in self.on_recorded:
+                tell(run)
         else:
             await self._patch(run, status)
         if status.phase in FINAL_PHASES:

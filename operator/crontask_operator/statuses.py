@@ -103,7 +103,8 @@ class Statuses:
 
 def status_of_task(task: Task) -> TaskStatus:
     """The status of a task as it stands."""
-    active = [run for run in task.runs.values() if run.finished_at is None]
+    # What has ended but is not stored yet counts as active: a successor looks at these names (`Tasks.settle`).
+    active = list(task.runs.values())
     return status_of(
         task.tally,
         observed_generation=task.generation,

@@ -156,8 +156,7 @@ class Tasks:
             task.tally.ended(ended.name, ended.phase, ended.trigger, ended.reason, ended.finished_at)
         if task.problem:
             self._recorder.invalid(task, task.problem, now)
-        current = {name for name, run in task.runs.items() if run.finished_at is None}
-        if uncounted or open_then != current or stored.observed_generation != task.generation:
+        if uncounted or open_then != set(task.runs) or stored.observed_generation != task.generation:
             self._statuses.touch(task)
 
     def gone(self, key: Key, uid: str) -> None:

@@ -17,6 +17,7 @@ from crontask_kube.errors import NotFound
 from crontask_kube.resources import EXECUTIONS, PODS, TASKS, Resource
 from crontask_operator.adoption import Adoption
 from crontask_operator.index import Index, Run, Task
+from crontask_operator.isolation import each
 from crontask_operator.tasks import Tasks
 
 log = structlog.get_logger(__name__)
@@ -51,11 +52,9 @@ class Truth:
         executions = await self._list(EXECUTIONS)
         pods = await self._list(PODS, MANAGED)
         self._drop_missing({key_of(body) for body in tasks})
-        for body in tasks:
-            self._tasks.seen(body, self._clock.now())
+        each(tasks, lambda body: self._tasks.seen(body, self._clock.now()))
         self._adoption.take_over(executions, pods)
-        for body in tasks:
-            self._tasks.settle(body, self._clock.now())
+        each(tasks, lambda body: self._tasks.settle(body, self._clock.now()))
         for task in self._index.tasks.values():
             # Instants between the stored watermark and now are looked at by the first tick.
             if task.schedule is not None and not task.suspended:
@@ -64,12 +63,14 @@ class Truth:
 
     async def resync(self) -> None:
         """Finds what Kopf has not told: objects that went, or came, unseen."""
-        known = set(self._index.tasks)
-        listed = {key_of(body) for body in await self._list(TASKS, metadata_only=True)}
-        for key in (known - listed) & set(self._index.tasks):
+        before = dict(self._index.tasks)
+        listed = {key_of(body): body["metadata"] for body in await self._list(TASKS, metadata_only=True)}
+        for key in before.keys() - listed.keys():
             await self._check(key)
-        for key in listed - set(self._index.tasks):
-            await self._check(key)
+        for key, meta in listed.items():
+            task = self._index.tasks.get(key)
+            if task is None or task.uid != meta["uid"] or task.generation < meta["generation"]:
+                await self._check(key)
         await self._resync_executions()
 
     async def _resync_executions(self) -> None:

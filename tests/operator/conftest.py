@@ -3,7 +3,10 @@
 from collections.abc import AsyncIterator
 
 import pytest
+import structlog
 from fakes.world import World
+
+structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 
 @pytest.fixture

@@ -105,6 +105,7 @@ async def test_killed_after_the_record_and_before_the_status(world: World) -> No
     world.server.hold("patch", TASKS, times=3)
     await until(world, "12:00:05")
     await world.crash()
+    world.server.heal()
     world.start("b")
     await until(world, "12:00:30")
     assert world.receiver.keys() == [FIRST]

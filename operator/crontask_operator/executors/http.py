@@ -22,7 +22,7 @@ from crontask_operator.executors.redirects import Hop, first_hop, location, next
 from crontask_operator.executors.stream import CallFailed, Trace
 from crontask_operator.executors.transport import Resolve, Resolver, Transport
 
-DEFAULT_LIMIT = 200
+DEFAULT_LIMIT = 500
 _QUOTED = re.compile(r":| b['\"]| bytearray")
 
 # At DEBUG the engine logs the headers of answers, which may echo a credential; no log level may bring that out.

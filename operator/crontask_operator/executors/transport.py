@@ -25,6 +25,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 _LOOKUP_THREADS = 16
 _CA_CONTEXTS = 64
+_VERDICTS = 4096
 
 
 class Resolver:
@@ -64,7 +65,7 @@ class Transport:
     """Opens connections; one policy, one resolver, TLS contexts shared by all calls."""
 
     def __init__(self, policy: EgressPolicy, resolve: Resolve) -> None:
-        self._policy = policy
+        self._verdict = lru_cache(maxsize=_VERDICTS)(policy.verdict)
         self._resolve = resolve
         self._system = _system_context()
 
@@ -87,12 +88,12 @@ class Transport:
         """The host's addresses; every one must be permitted, since any could be the one that answers."""
         started = perf_counter()
         try:
-            addresses: Sequence[str] = (str(ip_address(host.strip("[]"))),)
+            addresses: Sequence[str] = (_literal(host),)
         except ValueError:
             addresses = await self._looked_up(host, port, request)
         trace.lookup = perf_counter() - started
         for address in addresses:
-            if refusal := self._policy.verdict(address):
+            if refusal := self._verdict(address):
                 raise CallFailed(Reason.EGRESS_DENIED, f"{host} may not be reached: {refusal}")
         return addresses
 
@@ -108,6 +109,12 @@ class Transport:
         if not addresses:
             raise CallFailed(Reason.DNS_ERROR, f"{host} has no address")
         return addresses
+
+
+@lru_cache(maxsize=_VERDICTS)
+def _literal(host: str) -> str:
+    """The address that a URL's host is; raises ValueError for a name."""
+    return str(ip_address(host.strip("[]")))
 
 
 async def _connect(addresses: Sequence[str], port: int, request: HttpRequest, trace: Trace) -> WireStream:

@@ -1,0 +1,153 @@
+"""What Kopf does not do, or does too well: each trap shows the operator unharmed.
+
+The real Kopf and the real operator against the fake API server, in real time,
+with short waits. The traps are those of `docs/architecture.md`, section "Kopf".
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, cast
+
+import pytest
+from fakes.apiserver import FakeApiServer
+from fakes.world import Receiver, VirtualClock
+
+from crontask_kube.client import ApiClient
+from crontask_kube.clock import SystemClock
+from crontask_kube.resources import EXECUTIONS, PODS, TASKS, Resource
+from crontask_operator import handlers
+from crontask_operator.executors.http import HttpExecutor
+from crontask_operator.metrics import Metrics
+from crontask_operator.program import Operator
+from crontask_operator.settings import Settings
+from crontask_operator.supervision import supervise
+
+CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False)
+EVERY_SECOND = {"schedule": "* * * * * *", "http": {"url": "http://receiver.test/"}, "history": {"successful": 100}}
+
+
+@asynccontextmanager
+async def operating(server: FakeApiServer, **settings: Any) -> AsyncIterator[Operator]:
+    """A whole operator, with Kopf under supervision and a receiver that answers 200."""
+    clock, metrics = SystemClock(), Metrics()
+    receiver = Receiver(cast(VirtualClock, clock))
+    api = ApiClient(server.connection, clock=clock, observe=metrics.call)
+    operator = Operator(
+        Settings(**settings),
+        clock=clock,
+        identity="a",
+        metrics=metrics,
+        api=api,
+        http=cast(HttpExecutor, receiver),
+    )
+    operator.start()
+    stop = asyncio.Event()
+
+    async def watches() -> None:
+        kopf_settings = handlers.settings(error_backoffs=(0.05, 0.05))
+        kopf_settings.queueing.idle_timeout = 0.05
+        await handlers.watch(
+            operator.receive,
+            server.connection,
+            namespaces=(),
+            ready=asyncio.Event(),
+            stop=stop,
+            kopf_settings=kopf_settings,
+        )
+
+    async def soon(seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.1))
+
+    watching = asyncio.create_task(
+        supervise(
+            watches,
+            stopping=stop.is_set,
+            monotonic=clock.monotonic,
+            sleep=cast(Callable[[float], Awaitable[None]], soon),
+        )
+    )
+    try:
+        await server.until(lambda: bool(server.seen("watch", PODS)), 10)
+        yield operator
+    finally:
+        stop.set()
+        with suppress(asyncio.CancelledError):
+            await watching
+        await operator.close()
+
+
+def finished(server: FakeApiServer, task: str) -> int:
+    """How many executions of a task have succeeded."""
+    return sum(
+        1
+        for body in server.all(EXECUTIONS)
+        if body["metadata"]["name"].startswith(f"{task}-2") and body["status"]["phase"] == "Succeeded"
+    )
+
+
+async def some_more(server: FakeApiServer, task: str, count: int = 2) -> None:
+    """Waits until a task has run so often again."""
+    wanted = finished(server, task) + count
+    await server.until(lambda: finished(server, task) >= wanted, 15)
+
+
+async def test_a_task_deleted_during_a_relist_is_dropped_by_the_resync(server: FakeApiServer) -> None:
+    for name in ("ghost", "other"):
+        server.put(TASKS, {"metadata": {"name": name}, "spec": EVERY_SECOND})
+    async with operating(server, resync_seconds=1.0) as operator:
+        await some_more(server, "ghost", 1)
+        held = server.hold("list", TASKS)
+        server.forget_history()
+        server.end_watches()
+        server.remove(TASKS, "ghost")
+        server.forget_history()
+        held.set()
+        await server.until(lambda: all(key.name != "ghost" for key in operator.index.tasks), 15)
+        await some_more(server, "other")
+
+
+async def test_an_object_that_makes_a_handler_fail_is_logged_and_stops_nothing(server: FakeApiServer) -> None:
+    server.put(TASKS, {"metadata": {"name": "good"}, "spec": EVERY_SECOND})
+    async with operating(server):
+        server.put(EXECUTIONS, {"metadata": {"name": "broken"}, "spec": {"taskRef": 7}})
+        server.put(TASKS, {"metadata": {"name": "bad"}, "spec": ["no", "object"]})
+        await some_more(server, "good")
+
+
+async def test_a_bad_object_does_not_stop_a_take_over(server: FakeApiServer) -> None:
+    server.put(EXECUTIONS, {"metadata": {"name": "broken"}, "spec": {"taskRef": 7}})
+    server.put(TASKS, {"metadata": {"name": "bad"}, "spec": ["no", "object"]})
+    server.put(TASKS, {"metadata": {"name": "good"}, "spec": EVERY_SECOND})
+    async with operating(server):
+        await some_more(server, "good")
+
+
+@pytest.mark.parametrize("status", [500, 503, 403, 429])
+async def test_answers_that_last_longer_than_kopfs_patience(server: FakeApiServer, status: int) -> None:
+    server.put(TASKS, {"metadata": {"name": "early"}, "spec": EVERY_SECOND})
+    async with operating(server):
+        await some_more(server, "early", 1)
+        for verb in ("list", "watch"):
+            server.fail(verb, TASKS, times=12, status=status, reason="Made")
+        server.end_watches()
+        # What is known goes on, because nothing of a start needs the watches.
+        await some_more(server, "early")
+        server.heal()
+        server.put(TASKS, {"metadata": {"name": "late"}, "spec": EVERY_SECOND})
+        await some_more(server, "late")
+
+
+async def test_a_kind_that_vanishes_and_returns(server: FakeApiServer) -> None:
+    server.put(TASKS, {"metadata": {"name": "before"}, "spec": EVERY_SECOND})
+    async with operating(server, resync_seconds=1.0) as operator:
+        await some_more(server, "before", 1)
+        place = (TASKS.group, TASKS.version, TASKS.plural)
+        kind = server.kinds.pop(place)
+        server.end_watches()
+        await server.until(lambda: not operator.index.tasks, 15)
+        kind.objects.clear()
+        server.kinds[place] = kind
+        server.put(CRDS, {"metadata": {"name": f"{TASKS.plural}.{TASKS.group}"}, "spec": {"group": TASKS.group}})
+        server.put(TASKS, {"metadata": {"name": "after"}, "spec": EVERY_SECOND})
+        await some_more(server, "after")
