@@ -6,9 +6,11 @@ The CRDs and the admission policies must be there (`kubectl apply --server-side 
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from live.kubectl import Kubectl
+from live.stories import Stage
 
 OPERATOR = "system:serviceaccount:crontask-system:crontask-operator"
 
@@ -41,3 +43,19 @@ def kubectl(dry_kubectl: Kubectl) -> Iterator[Kubectl]:
 def as_operator(kubectl: Kubectl) -> Kubectl:
     """The same in the operator's name."""
     return kubectl.acting_as(OPERATOR)
+
+
+@pytest.fixture(scope="module")
+def stage(dry_kubectl: Kubectl) -> Iterator[Stage]:
+    """A fresh namespace for the stories of one module, in which the operator of `make up` works."""
+    runner = dry_kubectl.within(f"crontask-test-{secrets.token_hex(4)}")
+    runner.ok("create", "namespace", runner.namespace)
+    state = Path(runner.kubeconfig).parent
+    yield Stage(runner, state, _told("RECEIVER_URL"), _told("DEMO_IMAGE"))
+    runner.ok("delete", "namespace", runner.namespace, "--wait=false")
+
+
+def _told(name: str) -> str:
+    value = os.environ.get(name, "")  # noqa: TID251 - as above
+    assert value, f"{name} is not set; run `make up` and `set -a; . .cluster/env`"
+    return value
