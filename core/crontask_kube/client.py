@@ -19,7 +19,7 @@ import orjson
 
 from crontask_kube.clock import Clock
 from crontask_kube.connection import Connection
-from crontask_kube.errors import Gone, NotFound
+from crontask_kube.errors import Gone, NotFound, Unavailable
 from crontask_kube.logtail import read_tail, tail_query
 from crontask_kube.resources import PODS, Resource
 from crontask_kube.transport import WITHIN_SECONDS, Ask, Call, Observe, Sleep, Transport
@@ -245,7 +245,8 @@ class ApiClient:
     ) -> AsyncIterator[Event]:
         """What happens after a listing, bookmarks included, until the server ends the stream (after `seconds`).
 
-        One connection, no retries: on Gone list again, on Unavailable go on from the last event's version.
+        One connection, no retries: on Gone list again, on Unavailable go on from the last event's version. Who leaves
+        early closes it (`contextlib.aclosing`).
         """
         query = _query(
             {
@@ -281,7 +282,11 @@ class ApiClient:
         )
 
     async def _object(self, ask: Ask) -> Object:
-        found: Object = orjson.loads(await self._transport.send(ask, _whole))
+        data = await self._transport.send(ask, _whole)
+        try:
+            found: Object = orjson.loads(data)
+        except orjson.JSONDecodeError as error:  # something between us and the server has answered
+            raise Unavailable(f"{ask}: the answer is no JSON") from error
         return found
 
 

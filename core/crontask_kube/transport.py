@@ -17,7 +17,7 @@ from yarl import URL
 
 from crontask_kube.clock import Clock
 from crontask_kube.connection import Connection
-from crontask_kube.errors import Unavailable, error_of
+from crontask_kube.errors import MAX_MESSAGE, Unavailable, error_of
 from crontask_kube.resources import LEASES, SECRETS, Resource
 
 T = TypeVar("T")
@@ -186,7 +186,9 @@ class Transport:
         return max(backoff, error.retry_after or 0.0)
 
     def _lost(self, ask: Ask, error: BaseException, started: float) -> Unavailable:
-        return Unavailable(f"{ask}: {type(error).__name__} after {self._clock.monotonic() - started:.1f} s")
+        # Only a failure to connect says more in its text than in its name: which address, which certificate.
+        more = f": {error}"[:MAX_MESSAGE] if isinstance(error, aiohttp.ClientConnectorError) else ""
+        return Unavailable(f"{ask}: {type(error).__name__} after {self._clock.monotonic() - started:.1f} s{more}")
 
     def _tell(self, ask: Ask, status: int | None, started: float) -> None:
         if self._observe is not None:

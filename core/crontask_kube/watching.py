@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import orjson
 
-from crontask_kube.errors import error_of
+from crontask_kube.errors import Unavailable, error_of
 
 MAX_LINE = 16 * 1024 * 1024
 
@@ -29,9 +29,15 @@ class Event(NamedTuple):
 
 
 async def read_events(call: str, content: aiohttp.StreamReader) -> AsyncIterator[Event]:
-    """The stream's events; an ERROR event is raised as the error that it holds (Gone, mostly)."""
+    """The stream's events; an ERROR event is raised as the error that it holds (Gone, mostly).
+
+    Raises Unavailable for a line that is no JSON.
+    """
     async for line in _lines(content):
-        data = orjson.loads(line)
+        try:
+            data = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise Unavailable(f"{call}: an event is no JSON") from error
         if data["type"] == "ERROR":
             raise error_of(call, int(data["object"].get("code") or 500), orjson.dumps(data["object"]), {})
         yield Event(data["type"], data["object"])

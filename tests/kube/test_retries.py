@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
 from fakes.apiserver import FakeApiServer
 from fakes.clock import ManualClock
 
@@ -108,9 +109,27 @@ async def test_a_create_without_a_name_is_sent_once(
 
 async def test_a_server_that_is_not_there_is_unavailable(clock: ManualClock) -> None:
     client = ApiClient(Connection("http://127.0.0.1:1"), clock=clock, sleep=clock.sleep)
-    with pytest.raises(Unavailable, match="get pods a/p: ClientConnector"):
+    with pytest.raises(
+        Unavailable, match=r"ClientConnectorError after .* s: Cannot connect to host 127.0.0.1:1 "
+    ):
         await client.get(PODS, "a", "p")
     await client.close()
+
+
+async def test_an_answer_that_is_no_json_is_unavailable(clock: ManualClock) -> None:
+    async def page(_: web.BaseRequest) -> web.Response:
+        return web.Response(text="<html>a proxy's page</html>\n")
+
+    runner = web.ServerRunner(web.Server(page))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    client = ApiClient(Connection(f"http://127.0.0.1:{runner.addresses[0][1]}"), clock=clock)
+    with pytest.raises(Unavailable, match="get pods a/p: the answer is no JSON"):
+        await client.get(PODS, "a", "p")
+    with pytest.raises(Unavailable, match="watch pods: an event is no JSON"):
+        await anext(client.watch(PODS, resource_version="1"))
+    await client.close()
+    await runner.cleanup()
 
 
 async def test_a_silent_server_is_given_up(client: ApiClient, server: FakeApiServer) -> None:
