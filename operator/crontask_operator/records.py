@@ -45,7 +45,8 @@ class Records:
 
     def __init__(self, api: ApiClient, crew: Workers, may_write: Callable[[], bool]) -> None:
         self._api, self._crew, self._may_write = api, crew, may_write
-        self._waiting: dict[Key, tuple[asyncio.TimerHandle, Run]] = {}
+        self._waiting: dict[Key, tuple[float, asyncio.Handle, Run]] = {}
+        """When (loop time) and by which timer a record is written. uvloop's handles do not tell their time."""
         self._writing: set[Key] = set()
         self._again: dict[Key, Run] = {}
         self.on_recorded: list[Callable[[Run], None]] = []
@@ -55,23 +56,23 @@ class Records:
 
     def touch(self, run: Run, delay: float) -> None:
         """Writes the execution after `delay` seconds, unless it is written before that."""
-        waiting = self._waiting.get(run.key)
         loop = asyncio.get_running_loop()
-        if waiting is not None:
-            if waiting[0].when() <= loop.time() + delay:
-                return
-            waiting[0].cancel()
-        self._waiting[run.key] = (loop.call_later(delay, self._submit, run), run)
+        at = loop.time() + delay
+        waiting = self._waiting.get(run.key)
+        if waiting is not None and waiting[0] <= at:
+            return
+        self._forget(run.key)
+        self._waiting[run.key] = (at, loop.call_later(delay, self._submit, run), run)
 
     def hurry(self) -> None:
         """Writes at once what would be written soon (an orderly stop)."""
-        for timer, run in list(self._waiting.values()):
+        for _, timer, run in list(self._waiting.values()):
             timer.cancel()
             self._submit(run)
 
     def forget_all(self) -> None:
         """Writes nothing more of what is waiting: the shard is somebody else's."""
-        for timer, _ in self._waiting.values():
+        for _, timer, _run in self._waiting.values():
             timer.cancel()
         self._waiting.clear()
         self._again.clear()
@@ -97,7 +98,7 @@ class Records:
     def _forget(self, key: Key) -> None:
         waiting = self._waiting.pop(key, None)
         if waiting is not None:
-            waiting[0].cancel()
+            waiting[1].cancel()
 
     async def _write(self, run: Run) -> None:
         waits = not self._may_write()
