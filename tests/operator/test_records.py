@@ -32,14 +32,15 @@ def test_an_execution_that_is_touched_again_before_it_is_written_is_written_once
     async def script() -> list[str]:
         api, crew = Api(), Workers("writer", 1)
         records = Records(cast(ApiClient, api), crew, lambda: True)
+        saved = asyncio.Event()
+        records.on_stored.append(lambda _run: saved.set())
         crew.start()
         run = Run(Key("default", "t-1"), Key("default", "t"), "uid", "Schedule", AT, phase="Succeeded", finished_at=AT)
         records.touch(run, 0.5)
         records.touch(run, 0)
         records.touch(run, 0)
         async with asyncio.timeout(5):
-            while not run.saved:
-                await asyncio.sleep(0)
+            await saved.wait()
         await crew.close()
         return api.created
 
