@@ -1,11 +1,11 @@
 """What one POST of a small Pod costs in client CPU, by client library.
 
-    python bench/clients.py [--requests 2000] [--rounds 3] [--uvloop]
+    python bench/clients.py [--requests 200] [--rounds 25] [--uvloop]
 
 A dummy API server in a process of its own answers each POST on a loopback port
 with the same 2.3 KB Pod; 32 requests are in flight at once. Printed is the
-client process's CPU time per request, the least of the rounds: other load on
-the machine only ever adds. The decision that rests on it is
+client process's CPU time per request, the least of many short rounds: other load
+on the machine only ever adds. The decision that rests on it is
 `docs/decisions/0003-kubernetes-client.md`.
 """
 
@@ -206,8 +206,8 @@ async def measure(url: str, requests: int, rounds: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Client CPU per POST of a Pod.")
-    parser.add_argument("--requests", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--requests", type=int, default=200, help="of each client in each round")
+    parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--uvloop", action="store_true", help="use the operator's event loop")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
