@@ -51,7 +51,8 @@ def stage(dry_kubectl: Kubectl) -> Iterator[Stage]:
     runner = dry_kubectl.within(f"crontask-test-{secrets.token_hex(4)}")
     runner.ok("create", "namespace", runner.namespace)
     state = Path(runner.kubeconfig).parent
-    yield Stage(runner, state, _told("RECEIVER_URL"), _told("DEMO_IMAGE"))
+    skipped = (state / "receiver.jsonl").stat().st_size
+    yield Stage(runner, state, _told("RECEIVER_URL"), _told("DEMO_IMAGE"), skipped)
     runner.ok("delete", "namespace", runner.namespace, "--wait=false")
 
 

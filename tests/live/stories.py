@@ -59,6 +59,8 @@ class Stage:
     """Where HTTP calls go."""
     image: str
     """An image with a shell."""
+    skipped: int = 0
+    """How many bytes the receiver had written down when the stage was made."""
 
     def pod(self, script: str, **fields: Any) -> Body:
         """A pod action in the short form that runs a script."""
@@ -149,8 +151,10 @@ class Stage:
         return until(look, f"task {name} has {kind}={value}", seconds)  # type: ignore[return-value] # truthy
 
     def received(self, marker: str) -> list[Body]:
-        """What the receiver got whose path holds `marker`, in order of arrival."""
-        lines = (self.state / "receiver.jsonl").read_text().splitlines()
+        """What the receiver got since the stage was made, if its path holds `marker`, in order of arrival."""
+        with (self.state / "receiver.jsonl").open() as record:
+            record.seek(self.skipped)
+            lines = record.read().splitlines()
         return [body for line in lines if marker in line and marker in (body := json.loads(line))["path"]]
 
     def events(self, about: str) -> list[Body]:
