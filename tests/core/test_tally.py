@@ -1,0 +1,119 @@
+"""Counts, last times and conditions of a task, folded forward outcome by outcome."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crontask_core.model import Condition, LastExecution, Phase, TaskStatus
+from crontask_core.tally import Tally, status_of, tally_of
+
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=1)
+
+
+def told(tally: Tally, phase: Phase, at: datetime = NOW, reason: str | None = "Why") -> Tally:
+    tally.ended("report-1", phase, "Schedule", reason, at)
+    return tally
+
+
+def last(phase: Phase) -> LastExecution:
+    return LastExecution(name="report-1", phase=phase, trigger="Schedule", reason="Why")
+
+
+BEFORE = Tally(succeeded=1, failed=2, cancelled=3, lost=4, skipped=5, missed=6, consecutive_failures=2)
+
+
+@pytest.mark.parametrize(
+    ("phase", "expected"),
+    [
+        ("Succeeded", replace(BEFORE, succeeded=2, consecutive_failures=0, last_successful=NOW)),
+        ("Failed", replace(BEFORE, failed=3, consecutive_failures=3, last_failed=NOW)),
+        ("Cancelled", replace(BEFORE, cancelled=4)),
+        ("Lost", replace(BEFORE, lost=5)),
+    ],
+)
+def test_an_outcome_counts_once(phase: Phase, expected: Tally) -> None:
+    assert told(replace(BEFORE), phase) == replace(expected, last_execution=last(phase))
+
+
+def test_failures_in_a_row_are_those_since_the_last_success() -> None:
+    tally = Tally()
+    counts = []
+    for phase in ("Failed", "Cancelled", "Failed", "Lost", "Succeeded", "Failed"):
+        told(tally, phase)  # type: ignore[arg-type]
+        counts.append(tally.consecutive_failures)
+    assert counts == [1, 1, 2, 2, 0, 1]
+
+
+def test_the_last_started_instant_never_goes_back() -> None:
+    tally = Tally()
+    tally.started(LATER)
+    tally.started(NOW)
+    assert tally == Tally(last_schedule=LATER)
+
+
+@pytest.mark.parametrize(
+    ("skipped", "missed", "expected"),
+    [
+        ((), (), BEFORE),
+        ((NOW,), (), replace(BEFORE, skipped=6, last_missed=NOW)),
+        ((), (NOW, LATER), replace(BEFORE, missed=8, last_missed=LATER)),
+        ((LATER,), (NOW,), replace(BEFORE, skipped=6, missed=7, last_missed=LATER)),
+    ],
+)
+def test_instants_that_were_left_out(
+    skipped: tuple[datetime, ...], missed: tuple[datetime, ...], expected: Tally
+) -> None:
+    tally = replace(BEFORE)
+    tally.left_out(skipped=iter(skipped), missed=iter(missed))
+    assert tally == expected
+
+
+def condition(tally: Tally, status: str, at: datetime, *, reason: str = "Why", generation: int = 1) -> Condition:
+    tally.set_condition("Ready", status, reason, "", generation=generation, now=at)  # type: ignore[arg-type]
+    return next(each for each in tally.conditions if each.type == "Ready")
+
+
+def test_a_condition_s_transition_time_moves_with_its_status_alone() -> None:
+    tally = Tally()
+    assert condition(tally, "True", NOW).last_transition_time == NOW
+    again = condition(tally, "True", LATER, reason="Other", generation=2)
+    assert (again.last_transition_time, again.reason, again.observed_generation) == (NOW, "Other", 2)
+    assert condition(tally, "False", LATER).last_transition_time == LATER
+    assert len(tally.conditions) == 1
+
+
+def test_conditions_keep_one_order_whatever_was_set_first() -> None:
+    kinds = ["Scheduled", "Failing", "Ready", "Scheduled"]
+    tally = Tally()
+    for kind in kinds:
+        tally.set_condition(kind, "True", "Why", "", generation=1, now=NOW)
+    assert [each.type for each in tally.conditions] == ["Failing", "Ready", "Scheduled"]
+
+
+moments = st.none() | st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+number = st.integers(0, 10**9)
+phases = st.sampled_from(["Succeeded", "Failed", "Cancelled", "Lost"])
+tallies = st.builds(
+    Tally,
+    *[number] * 7,
+    *[moments] * 4,
+    last_execution=st.none() | phases.map(last),
+    conditions=st.just(()) | st.just((Condition(type="Ready", status="True", reason="R", last_transition_time=NOW),)),
+)
+
+
+@settings(deadline=None)
+@given(tallies)
+def test_a_status_brings_its_tally_back(tally: Tally) -> None:
+    stored = status_of(tally, observed_generation=3, active_count=1).to_body()
+    read = TaskStatus.model_validate(stored)
+    assert tally_of(read) == tally
+    assert (read.observed_generation, read.active_count) == (3, 1)
+
+
+def test_a_task_without_status_begins_at_nothing() -> None:
+    assert tally_of(TaskStatus.model_validate({})) == Tally()
