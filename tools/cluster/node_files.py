@@ -3,6 +3,7 @@ pod network read. Pure: the paths in here are those that the node sees (/mnt is 
 """
 
 import json
+import shlex
 from typing import Any
 
 import yaml
@@ -31,8 +32,8 @@ def init_script(folder: str, programs: str) -> str:
         f"if [ -e /proc/sys/{name} ]; then mount --bind /mnt/kernel/{name} /proc/sys/{name}; fi" for name in KERNEL
     )
     return f"""set -eu
-mount --bind '{programs}' '{folder}/bin'
-mount --rbind '{folder}' /mnt
+mount --bind {shlex.quote(programs)} {shlex.quote(folder + "/bin")}
+mount --rbind {shlex.quote(folder)} /mnt
 mount -t tmpfs -o mode=0755 tmpfs /run
 mount -t tmpfs -o mode=0755 tmpfs /var/log
 mount --bind /mnt/lib /var/lib

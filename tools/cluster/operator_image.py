@@ -1,10 +1,9 @@
 """The operator's image for running it in the cluster: `make images`.
 
 With Docker (CLUSTER=kind, current) it is the ordinary build of `operator/Dockerfile`. A local cluster gets an image
-with the same content in the same places, made of this machine's Python and the locked wheels, without Docker.
+with the same packages, made of this machine's Python, the locked wheels and our own, without Docker.
 """
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,8 +18,7 @@ from .say import say
 
 NAME = "crontask-operator:0.1.0"
 _LOCK = CHECKOUT / "requirements" / "operator.txt"
-_SOURCES = ("core/crontask_core", "core/crontask_kube", "operator/crontask_operator")
-_HOME = "/opt/crontask"
+_PACKAGES = "/opt/crontask/packages"
 _SECONDS = 900
 
 
@@ -32,10 +30,11 @@ def image() -> Image:
         command=("python", "-m", "crontask_operator"),
         environment=(
             "PATH=/usr/local/bin:/bin:/usr/bin",
-            f"PYTHONPATH={_HOME}/app:{_HOME}/packages",
+            f"PYTHONPATH={_PACKAGES}",
             "PYTHONUNBUFFERED=1",
             "PYTHONDONTWRITEBYTECODE=1",
             "PYTHONTZPATH=",
+            "USER=crontask-operator",  # its number has no name in the user file
         ),
         user="65532:65532",
     )
@@ -63,20 +62,19 @@ def build_with_docker(environ: Mapping[str, str]) -> None:
 def _fill(layer: Layer) -> None:
     add_python(layer)
     with tempfile.TemporaryDirectory() as folder:
-        packages = Path(folder) / "packages"
-        _install(packages)
-        layer.tree(f"{_HOME}/packages", packages)
-    for source in _SOURCES:
-        layer.tree(f"{_HOME}/app/{Path(source).name}", CHECKOUT / source)
-    layer.file(f"{_HOME}/LICENSE", CHECKOUT / "LICENSE")
+        packages, wheels = Path(folder) / "packages", Path(folder) / "wheels"
+        _uv("build", "--wheel", "--no-build-isolation", "--out-dir", str(wheels), str(CHECKOUT))
+        # The compiled parts fit, because the image has this very Python.
+        install = ("pip", "install", "--target", str(packages), "--python", sys.executable, "--link-mode=copy")
+        _uv(*install, "--only-binary=:all:", "--require-hashes", "--requirement", str(_LOCK))
+        _uv(*install, "--no-deps", *map(str, wheels.glob("*.whl")))
+        layer.tree(_PACKAGES, packages)
+    layer.file("/opt/crontask/LICENSE", CHECKOUT / "LICENSE")
 
 
-def _install(target: Path) -> None:
-    """The locked wheels; their compiled parts fit because the image has this very Python."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-    command += ["--only-binary=:all:", "--require-hashes", "--target", str(target), "--requirement", str(_LOCK)]
+def _uv(*args: str) -> None:
+    command = [str(Path(sys.executable).parent / "uv"), "--quiet", *args]
     result = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
     if result.returncode:
         complaint = result.stderr.strip().splitlines() or ["no message"]
-        raise ClusterError(f"pip could not install the operator's packages ({complaint[-1]}): try again.", 5)
-    shutil.rmtree(target / "bin", ignore_errors=True)
+        raise ClusterError(f"uv could not prepare the operator's packages ({complaint[-1]}): try again.", 5)

@@ -12,6 +12,8 @@ from pathlib import Path
 from .errors import ClusterError, port_in_use
 from .processes import MARK
 
+IsFree = Callable[[int], bool]
+
 
 def is_free(port: int) -> bool:
     """Whether a program could listen on 127.0.0.1:port now."""
@@ -36,7 +38,7 @@ def free_ports(count: int) -> list[int]:
             probe.close()
 
 
-def next_free(port: int, free: Callable[[int], bool] = is_free, *, tries: int = 200) -> int:
+def next_free(port: int, free: IsFree = is_free, *, tries: int = 200) -> int:
     """The first free port from `port` on."""
     for candidate in range(port, min(port + tries, 65536)):
         if free(candidate):
@@ -47,7 +49,7 @@ def next_free(port: int, free: Callable[[int], bool] = is_free, *, tries: int = 
 def promised(
     port: int,
     setting: str,
-    free: Callable[[int], bool] = is_free,
+    free: IsFree = is_free,
     holder: "Callable[[int], Holder | None] | None" = None,
 ) -> int:
     """The port that users expect, or the next free one where another CronTask cluster has it.

@@ -7,13 +7,13 @@ writing its file still finds it, and a process id that the kernel gave to somebo
 
 import contextlib
 import os
+import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from .errors import ClusterError, not_ready
+from .errors import ClusterError, missing, not_ready
 from .paths import State
 
 MARK = "CRONTASK_CLUSTER"
@@ -39,16 +39,21 @@ def start(
     state.pids.mkdir(parents=True, exist_ok=True)
     state.logs.mkdir(parents=True, exist_ok=True)
     command = list(argv) if inside is None else enter(inside, argv)
-    with state.log(name).open("ab") as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**env, MARK: str(state.folder)},
-            start_new_session=True,
-        )
-    pid = child_of(process.pid) if forks or inside is not None else process.pid
+    program = shutil.which(command[0], path=env.get("PATH"))
+    if program is None:
+        raise missing(f"The program {command[0]}", "install it, or put its folder into PATH")
+    started = os.posix_spawn(
+        program,
+        command,
+        {**env, MARK: str(state.folder)},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(state.log(name)), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    pid = child_of(started) if forks or inside is not None else started
     state.pid_file(name).write_text(f"{pid}\n")
     return pid
 
