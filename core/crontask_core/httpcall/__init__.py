@@ -8,6 +8,7 @@ sending, retrying and recording are for others.
 
 from crontask_core.httpcall.build import build_request, check_action
 from crontask_core.httpcall.judge import judge, refused
+from crontask_core.httpcall.pattern import body_matches
 from crontask_core.httpcall.secrets import secret_refs
 from crontask_core.httpcall.values import (
     AttemptResult,
@@ -31,6 +32,7 @@ __all__ = [
     "SecretError",
     "SuccessRule",
     "TlsSettings",
+    "body_matches",
     "build_request",
     "check_action",
     "judge",

@@ -5,10 +5,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from urllib.parse import quote, urlsplit
 
-import re2
-
 from crontask_core.errors import FieldError
-from crontask_core.httpcall.judge import body_pattern
+from crontask_core.httpcall.pattern import check_pattern
 from crontask_core.httpcall.secrets import (
     BAD_IN_HEADER,
     PEM_START,
@@ -19,14 +17,14 @@ from crontask_core.httpcall.secrets import (
     secret_refs,
 )
 from crontask_core.httpcall.values import DEFAULT_TOTAL_SECONDS, HttpRequest, PhaseSeconds, SuccessRule, TlsSettings
-from crontask_core.model.action import DEFAULT_RESPONSE_BYTES, Header, HttpAction, Success
+from crontask_core.model.action import Header, HttpAction, Success
 from crontask_core.model.policy import MAX_OUTPUT_BYTES
 from crontask_core.substitution import ATTEMPT, SCHEDULED_AT, expand
 
 USER_AGENT = f"crontask/{version('crontask')}"
 MASK_FROM = 4
 """Shorter credentials are not blotted out of answers: that would garble the output and hide nothing."""
-_KEPT = MAX_OUTPUT_BYTES + 8192
+KEPT_BYTES = MAX_OUTPUT_BYTES + 8192
 """More than any output, so that a credential at its cut is still whole when it is blotted out."""
 _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
 _BAD_IN_URL = re.compile(r"[\x00-\x20\x7f]")
@@ -65,7 +63,7 @@ def build_request(
         follow_redirects=action.follow_redirects,
         tls=TlsSettings(ca_pem(ca, secrets) if ca else None, action.tls.server_name),
         max_response_bytes=action.max_response_bytes,
-        keep_bytes=DEFAULT_RESPONSE_BYTES if action.success.body_regex else _KEPT,
+        keep_bytes=KEPT_BYTES,
         success=_success(action.success),
         secret_headers=_CREDENTIALS | {header.name.lower() for header in action.headers if header.value_from},
         masked=tuple(sorted({each for each in masked if len(each) >= MASK_FROM}, key=len, reverse=True)),
@@ -144,11 +142,6 @@ def _phases(action: HttpAction) -> PhaseSeconds:
 
 def _success(success: Success) -> SuccessRule:
     if success.body_regex is not None:
-        try:
-            body_pattern(success.body_regex)
-        except re2.error as error:
-            path, remedy = "spec.http.success.bodyRegex", "write a regular expression in the syntax of RE2"
-            detail = b"".join(error.args).decode(errors="replace")
-            raise FieldError(path, success.body_regex, f"is no such expression ({detail})", remedy) from error
+        check_pattern(success.body_regex)
     ranges = [code.split("-") for code in success.codes]
     return SuccessRule(tuple((int(ends[0]), int(ends[-1])) for ends in ranges), success.body_regex)

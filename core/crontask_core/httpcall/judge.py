@@ -1,10 +1,6 @@
 """What a call's facts mean: success or not, in one word, for a human, and the output to keep."""
 
-from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
-
-import re2
 
 from crontask_core.errors import FieldError
 from crontask_core.httpcall.values import AttemptResult, CallFacts, HttpRequest, Reason, SecretError, SuccessRule
@@ -35,21 +31,13 @@ def refused(error: FieldError) -> AttemptResult:
     return AttemptResult(succeeded=False, reason=reason.value, message=str(error)[:MAX_MESSAGE])
 
 
-@lru_cache(maxsize=128)
-def body_pattern(text: str) -> Any:
-    """The compiled RE2 expression (its run time is linear in the body); raises `re2.error` for a bad one."""
-    options = re2.Options()
-    options.log_errors = False
-    return re2.compile(text, options)
-
-
 def _verdict(request: HttpRequest, facts: CallFacts) -> tuple[Reason, str]:
     if facts.error is not None:
         return facts.error.reason, facts.error.message
     rule, status = request.success, facts.http_status
     if status is None or not any(low <= status <= high for low, high in rule.codes):
         return Reason.BAD_STATUS, f"the server answered {_named(status)}; success is {_codes(rule)}"
-    if rule.body_regex is not None and body_pattern(rule.body_regex).search(facts.body) is None:
+    if rule.body_regex is not None and not facts.matched:
         part = f"first {len(facts.body)} bytes of the body do" if facts.truncated else "body does"
         return Reason.BODY_MISMATCH, f"the {part} not match {rule.body_regex}"
     after = f" after {facts.redirects} redirects" if facts.redirects else ""

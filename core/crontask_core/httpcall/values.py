@@ -83,8 +83,8 @@ class HttpRequest:
     tls: TlsSettings = TlsSettings()
     max_response_bytes: int = 1_048_576
     """A longer body ends the call as TooLarge."""
-    keep_bytes: int = 1_048_576
-    """How much of the body the facts keep; the rest is counted and dropped."""
+    keep_bytes: int = 262_144
+    """How much of the body the facts keep and a regex sees; the rest is counted and dropped."""
     success: SuccessRule = SuccessRule()
     secret_headers: frozenset[str] = frozenset()
     """Names, in lower case, of headers that hold credentials: never sent to another origin."""
@@ -110,6 +110,8 @@ class CallFacts:
     """The head of the last answer's body, at most `keep_bytes`, as it came over the wire."""
     truncated: bool = False
     """Whether the body was longer than `body`, or was not read to its end."""
+    matched: bool | None = None
+    """Whether `body` holds what the success rule's regex wants; None where there is none, or no whole answer."""
     error: CallError | None = None
     timings: Timings | None = None
     redirects: int = 0

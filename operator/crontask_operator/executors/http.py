@@ -10,19 +10,21 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from time import perf_counter
 
 import httpcore2
 
 from crontask_core.egress import EgressPolicy
-from crontask_core.httpcall import CallError, CallFacts, HttpRequest, Reason
+from crontask_core.httpcall import CallError, CallFacts, HttpRequest, Reason, body_matches
 from crontask_core.model.execution import Timings
 from crontask_operator.executors.redirects import Hop, first_hop, location, next_hop
 from crontask_operator.executors.stream import CallFailed, Trace
 from crontask_operator.executors.transport import Resolve, Resolver, Transport
 
 DEFAULT_LIMIT = 500
+_MATCHERS = 2
 _QUOTED = re.compile(r":| b['\"]| bytearray")
 
 # At DEBUG the engine logs the headers of answers, which may echo a credential; no log level may bring that out.
@@ -40,6 +42,8 @@ class HttpExecutor:
         self._resolver = Resolver() if resolve is None else None
         self._transport = Transport(policy, resolve or self._resolver or Resolver())
         self._slots = asyncio.Semaphore(limit)
+        # RE2 lets go of the interpreter while it matches: a slow expression holds up neither calls nor the Lease.
+        self._matchers = ThreadPoolExecutor(_MATCHERS, thread_name_prefix="match")
         self._closed = False
         self.active = 0
         """How many calls are under way, those that wait for a slot not counted."""
@@ -63,6 +67,7 @@ class HttpExecutor:
     async def close(self) -> None:
         """Refuses further calls; those under way are their callers' to wait for or cancel."""
         self._closed = True
+        self._matchers.shutdown(wait=False, cancel_futures=True)
         if self._resolver is not None:
             self._resolver.close()
 
@@ -71,7 +76,7 @@ class HttpExecutor:
             return call.facts(CallError(Reason.NOT_SENT, "the operator is stopping"))
         try:
             async with asyncio.timeout(call.request.total_seconds):
-                await call.run()
+                await call.run(self._matchers)
         except TimeoutError:
             seconds = call.request.total_seconds
             return call.facts(CallError(Reason.TIMEOUT, f"not done within {seconds:g} s, still {call.trace.phase}"))
@@ -103,13 +108,18 @@ class _Call:
         self._status: int | None = None
         self._body = bytearray()
         self._truncated = False
+        self._matched: bool | None = None
         self._redirects = 0
         self._sent = False
 
-    async def run(self) -> None:
+    async def run(self, matchers: ThreadPoolExecutor) -> None:
         hop: Hop | None = first_hop(self.request)
         while hop is not None:
             hop = await self._hop(hop)
+        if self.request.success.body_regex is not None:
+            self.trace.phase = "matching the answer's body"
+            loop = asyncio.get_running_loop()
+            self._matched = await loop.run_in_executor(matchers, body_matches, self.request, bytes(self._body))
 
     async def _hop(self, hop: Hop) -> Hop | None:
         """Makes one request and reads its answer; returns the hop that follows."""
@@ -168,6 +178,7 @@ class _Call:
             http_status=self._status,
             body=bytes(self._body),
             truncated=self._truncated or (error is not None and bool(self._body)),
+            matched=self._matched,
             error=error,
             timings=Timings(
                 lookup_microseconds=_microseconds(trace.lookup),

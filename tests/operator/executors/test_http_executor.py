@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import socket
+import threading
 from collections.abc import AsyncIterator, Sequence
 from ipaddress import ip_network
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from fakes.webserver import WebServer, answers, listening, resets_after, says, stalls_after
 
 from crontask_core.egress import EgressPolicy
-from crontask_core.httpcall import CallFacts, HttpRequest, PhaseSeconds, Reason, judge
+from crontask_core.httpcall import CallFacts, HttpRequest, PhaseSeconds, Reason, SuccessRule, judge
+from crontask_operator.executors import http
 from crontask_operator.executors.http import HttpExecutor
 
 LOOPBACK = EgressPolicy.standard(allow=[ip_network("127.0.0.0/8"), ip_network("::1/128")])
@@ -87,7 +89,7 @@ async def test_large_bodies_go_out_and_come_in(web: WebServer, executor: HttpExe
     body = b"x" * 3_000_000
     web.routes["/"] = answers(200, body)
     facts = await executor.call(HttpRequest("POST", web.url(), body=body, max_response_bytes=3_000_000))
-    assert (web.seen[0].body == body, facts.error, len(facts.body), facts.truncated) == (True, None, 1_048_576, True)
+    assert (web.seen[0].body == body, facts.error, len(facts.body), facts.truncated) == (True, None, 262_144, True)
 
 
 async def test_head_has_a_length_but_no_body(web: WebServer, executor: HttpExecutor) -> None:
@@ -229,3 +231,33 @@ async def test_a_header_that_http_forbids_is_never_sent(web: WebServer, executor
     web.routes["/"] = answers()
     facts = await executor.call(HttpRequest("GET", web.url(), headers=(("X", "a\r\nX-Evil: 1"),)))
     assert (reason(facts), facts.sent, web.seen) == ("InvalidRequest", False, [])
+
+
+@pytest.mark.parametrize(("regex", "matched"), [("^he.*o$", True), ("bye", False), (None, None)])
+async def test_a_body_is_matched(
+    web: WebServer, executor: HttpExecutor, regex: str | None, matched: bool | None
+) -> None:
+    web.routes["/"] = answers(200, b"hello")
+    request = HttpRequest("GET", web.url(), success=SuccessRule(body_regex=regex))
+    facts = await executor.call(request)
+    assert (facts.error, facts.matched) == (None, matched)
+    assert judge(request, facts, output_bytes=10).reason == ("BodyMismatch" if matched is False else "Completed")
+
+
+async def test_a_slow_match_does_not_hold_up_other_calls(
+    web: WebServer, executor: HttpExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, release = threading.Event(), threading.Event()
+
+    def slow(request: HttpRequest, body: bytes) -> bool:
+        started.set()
+        return release.wait(10)
+
+    monkeypatch.setattr(http, "body_matches", slow)
+    web.routes["/"] = answers()
+    match = asyncio.create_task(executor.call(HttpRequest("GET", web.url(), success=SuccessRule(body_regex="x"))))
+    await asyncio.to_thread(started.wait, 10)
+    assert (await executor.call(HttpRequest("GET", web.url()))).http_status == 200
+    assert not match.done()
+    release.set()
+    assert (await match).matched is True
