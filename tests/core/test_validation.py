@@ -1,0 +1,158 @@
+"""Objections to a task that no schema sees: each names the field, shows the value and tells the remedy."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from crontask_core.errors import FieldError, ScheduleError, ZoneError
+from crontask_core.names import Key
+from crontask_core.validation import TIMING_FIELDS, Setting, check_task, read_schedule, read_spec, timing
+
+KEY = Key("shop", "report")
+CREATED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+SETTING = Setting(operator_account=Key("crontask-system", "crontask-operator"))
+GOOD: dict[str, Any] = {"schedule": "*/5 * * * *", "pod": {"image": "shop/report:1"}}
+CONTAINER = [{"name": "main", "image": "shop/report:1"}]
+
+
+def check(body: dict[str, Any], key: Key = KEY, setting: Setting = SETTING) -> None:
+    """All that is asked of a task before it may run."""
+    spec = read_spec(body)
+    check_task(spec, key, setting)
+    read_schedule(spec, key, CREATED, setting)
+
+
+def pod(**spec: Any) -> dict[str, Any]:
+    return {"pod": {"template": {"spec": {"containers": CONTAINER} | spec}}}
+
+
+def http(**rest: Any) -> dict[str, Any]:
+    return {"pod": None, "http": {"url": "http://shop.example/tick"} | rest}
+
+
+# What is changed in a good task; the path, what is shown of the value, and a word of the remedy.
+WRONG: list[tuple[str, dict[str, Any], str, str, str]] = [
+    ("no schedule", {"schedule": None}, "spec.schedule", "None", "kubectl explain crontask.spec.schedule"),
+    ("an empty schedule", {"schedule": ""}, "spec.schedule", "", "kubectl explain"),
+    ("a schedule that is no text", {"schedule": 5}, "spec.schedule", "5", "kubectl explain"),
+    ("a minute too many", {"schedule": "61 * * * *"}, "spec.schedule", "61", ""),
+    ("an unknown word", {"schedule": "@sometimes"}, "spec.schedule", "@sometimes", "@hourly"),
+    ("a broken interval", {"schedule": "@every 1.5s"}, "spec.schedule", "@every 1.5s", "@every 90s"),
+    ("a zone in the text", {"schedule": "TZ=UTC 0 0 * * *"}, "spec.schedule", "TZ=UTC", "spec.timeZone"),
+    ("a zone that vanished", {"timeZone": "Mars/Olympus"}, "spec.timeZone", "Mars/Olympus", "Europe/Berlin"),
+    ("a path for a zone", {"timeZone": "../etc/passwd"}, "spec.timeZone", "../etc/passwd", ""),
+    ("an unknown grammar", {"grammar": "quartz"}, "spec.grammar", "quartz", "kubectl explain"),
+    ("an unknown policy", {"concurrencyPolicy": "Wait"}, "spec.concurrencyPolicy", "Wait", "kubectl explain"),
+    ("a negative limit", {"retry": {"limit": -1}}, "spec.retry.limit", "-1", "crontask.spec.retry.limit"),
+    ("a deadline of a century", {"startingDeadlineSeconds": 10**10}, "spec.startingDeadlineSeconds", "10", "explain"),
+    ("no action", {"pod": None}, "spec", "", "exactly one of pod and http"),
+    ("two actions", {"http": {"url": "http://shop.example/"}}, "spec", "pod, http", "exactly one of pod and http"),
+    ("a pod without image", {"pod": {}}, "spec.pod.image", "", "exactly one of image and template"),
+    ("image and template", {"pod": pod()["pod"] | {"image": "i"}}, "spec.pod.image", "i", "image and template"),
+    (
+        "a variable without name",
+        {"pod": {"image": "i", "env": [{}]}},
+        "spec.pod.env.0.name",
+        "",
+        "crontask.spec.pod.env.name",
+    ),
+    ("a template without spec", {"pod": {"template": {}}}, "spec.pod.template.spec.containers", "", "add one"),
+    ("a template of text", {"pod": {"template": {"spec": "x"}}}, "spec.pod.template.spec.containers", "", "add one"),
+    ("no containers", pod(containers=[]), "spec.pod.template.spec.containers", "", "add one"),
+    ("containers that are null", pod(containers=None), "spec.pod.template.spec.containers", "", "add one"),
+    ("a pod that never ends", pod(restartPolicy="Always"), "spec.pod.template.spec.restartPolicy", "Always", "Never"),
+    ("a URL with credentials", http(url="http://me:hunter2@shop.example/"), "spec.http.url", "", "auth"),
+    ("a URL without host", http(url="http:///tick"), "spec.http.url", "http:///tick", ""),
+    ("another scheme", http(url="file:///etc/passwd"), "spec.http.url", "file:///etc/passwd", ""),
+    ("a header of two lines", http(headers=[{"name": "X", "value": "a\r\nB: c"}]), "spec.http.headers", "", ""),
+    ("a broken expression", http(success={"bodyRegex": "("}), "spec.http.success.bodyRegex", "(", ""),
+]
+
+
+@pytest.mark.parametrize(("says", "change", "path", "shown", "remedy"), WRONG, ids=[row[0] for row in WRONG])
+def test_objection(says: str, change: dict[str, Any], path: str, shown: str, remedy: str) -> None:
+    with pytest.raises(FieldError) as raised:
+        check(GOOD | change)
+    error = raised.value
+    assert error.path == path or (path == "spec.http.headers" and error.path.startswith(path))
+    assert shown in str(error.value)
+    assert error.problem
+    assert error.remedy
+    assert remedy in error.remedy
+    assert str(error).startswith(f"{error.path}: ")
+    assert "hunter2" not in str(error), "a credential is never shown"
+
+
+RIGHT: list[tuple[str, dict[str, Any]]] = [
+    ("the short form", {}),
+    ("a template", pod()),
+    ("a template that restarts on failure", pod(restartPolicy="OnFailure")),
+    ("a template with a null restartPolicy", pod(restartPolicy=None)),
+    ("a template with an account of its own", pod(serviceAccountName="reporter")),
+    ("the operator's account name in another namespace", pod(serviceAccountName="crontask-operator")),
+    ("a call", http()),
+    ("a zone", {"timeZone": "Europe/Berlin"}),
+    ("fields of a newer version", {"splaySeconds": 5, "calendar": {"hours": [1]}}),
+    ("an expression that would explode elsewhere", http(success={"bodyRegex": "(a+)+$"})),
+    ("a body with a NUL", http(method="POST", body="a\x00b")),
+    ("a thousand variables", {"pod": {"image": "i", "env": [{"name": f"V{n}", "value": "1"} for n in range(1000)]}}),
+]
+
+
+@pytest.mark.parametrize(("says", "change"), RIGHT, ids=[row[0] for row in RIGHT])
+def test_no_objection(says: str, change: dict[str, Any]) -> None:
+    check(GOOD | change)
+
+
+@pytest.mark.parametrize("field", ["serviceAccountName", "serviceAccount"])
+def test_no_pod_gets_the_operator_s_identity(field: str) -> None:
+    body = GOOD | pod(**{field: "crontask-operator"})
+    with pytest.raises(FieldError, match=r"spec\.pod\.template\.spec\.serviceAccountName: \"crontask-operator\""):
+        check(body, Key("crontask-system", "report"))
+    check(body, Key("crontask-system", "report"), Setting())
+
+
+def test_a_missing_field_does_not_show_its_neighbours() -> None:
+    with pytest.raises(FieldError) as raised:
+        read_spec({"http": {"body": "a private text"}, "schedule": "@hourly"})
+    assert raised.value.path == "spec.http.url"
+    assert "private" not in str(raised.value)
+
+
+def test_kinds_of_objections() -> None:
+    with pytest.raises(ScheduleError):
+        check(GOOD | {"schedule": "x"})
+    with pytest.raises(ZoneError):
+        check(GOOD | {"timeZone": "x"})
+
+
+def test_the_default_zone_serves_a_task_that_names_none() -> None:
+    spec = read_spec(GOOD | {"schedule": "0 12 * * *"})
+    assert read_schedule(spec, KEY, CREATED, Setting(default_zone="Europe/Berlin")).next(CREATED) == CREATED.replace(
+        hour=11
+    )
+    own = spec.model_copy(update={"time_zone": "UTC"})
+    assert read_schedule(own, KEY, CREATED, Setting(default_zone="Europe/Berlin")).next(CREATED) == CREATED.replace(
+        hour=12
+    )
+
+
+CHANGES = {
+    "schedule": {"schedule": "*/6 * * * *"},
+    "grammar": {"grammar": "robfig-v3"},
+    "time_zone": {"timeZone": "Europe/Berlin"},
+    "suspend": {"suspend": True},
+}
+
+
+@pytest.mark.parametrize("field", TIMING_FIELDS)
+def test_a_change_of_when_a_task_is_due_changes_its_timing(field: str) -> None:
+    assert timing(read_spec(GOOD)) != timing(read_spec(GOOD | CHANGES[field]))
+
+
+@pytest.mark.parametrize(
+    "change", [{"pod": {"image": "other"}}, {"retry": {"limit": 3}}, {"history": {"failed": 0}}, {"timeoutSeconds": 9}]
+)
+def test_any_other_change_leaves_the_timing_alone(change: dict[str, Any]) -> None:
+    assert timing(read_spec(GOOD)) == timing(read_spec(GOOD | change))
