@@ -14,7 +14,7 @@ from fakes.webserver import WebServer, answers, listening, resets_after, says, s
 
 from crontask_core.egress import EgressPolicy
 from crontask_core.httpcall import CallFacts, HttpRequest, PhaseSeconds, Reason, SuccessRule, judge
-from crontask_operator.executors import http
+from crontask_operator.executors import exchange
 from crontask_operator.executors.http import HttpExecutor
 
 LOOPBACK = EgressPolicy.standard(allow=[ip_network("127.0.0.0/8"), ip_network("::1/128")])
@@ -253,7 +253,7 @@ async def test_a_slow_match_does_not_hold_up_other_calls(
         started.set()
         return release.wait(10)
 
-    monkeypatch.setattr(http, "body_matches", slow)
+    monkeypatch.setattr(exchange, "body_matches", slow)
     web.routes["/"] = answers()
     match = asyncio.create_task(executor.call(HttpRequest("GET", web.url(), success=SuccessRule(body_regex="x"))))
     await asyncio.to_thread(started.wait, 10)
