@@ -19,6 +19,8 @@ from crontask_kube.resources import EXECUTIONS, PODS, TASKS
 Receive = Callable[[str, str | None, dict[str, Any]], None]
 """Called with the plural, the event's type (None for what a listing found) and the object."""
 
+CANCEL_ROUNDS = 10
+
 
 class NoDiffBase(kopf.DiffBaseStorage):
     """Kopf builds a diff base for every event; without changing handlers nothing reads it."""
@@ -90,7 +92,8 @@ async def watch(
 
     `ready` is set when Kopf has started and has put its own signal handlers in place.
     """
-    await kopf.operator(
+    before = asyncio.all_tasks()
+    roots = await kopf.spawn_tasks(
         registry=registry(receive, connection),
         settings=kopf_settings or settings(),
         clusterwide=not namespaces,
@@ -99,3 +102,25 @@ async def watch(
         ready_flag=ready,
         stop_flag=stop,
     )
+    try:
+        await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await _end_all_but(before)
+    for root in roots:
+        if root.done() and not root.cancelled() and (error := root.exception()) is not None:
+            raise error
+
+
+async def _end_all_but(before: set[asyncio.Task[Any]]) -> None:
+    """Cancels what Kopf has created, again and again.
+
+    `kopf.run_tasks` cancels once and then waits without bound; a watcher whose stream ends in that very moment
+    swallows the cancellation (seen with 1.45.2 when another watcher had failed).
+    """
+    for _ in range(CANCEL_ROUNDS):
+        left = asyncio.all_tasks() - before
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=1)

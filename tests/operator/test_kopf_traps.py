@@ -5,8 +5,9 @@ with short waits. The traps are those of `docs/architecture.md`, section "Kopf".
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import pytest
@@ -27,54 +28,76 @@ CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", names
 EVERY_SECOND = {"schedule": "* * * * * *", "http": {"url": "http://receiver.test/"}, "history": {"successful": 100}}
 
 
-@asynccontextmanager
-async def operating(server: FakeApiServer, **settings: Any) -> AsyncIterator[Operator]:
-    """A whole operator, with Kopf under supervision and a receiver that answers 200."""
-    clock, metrics = SystemClock(), Metrics()
-    receiver = Receiver(cast(VirtualClock, clock))
-    api = ApiClient(server.connection, clock=clock, observe=metrics.call)
-    operator = Operator(
-        Settings(**settings),
-        clock=clock,
-        identity="a",
-        metrics=metrics,
-        api=api,
-        http=cast(HttpExecutor, receiver),
-    )
-    operator.start()
-    stop = asyncio.Event()
+class Process:
+    """An operator with a loop and a thread of its own, as it has a process of its own in life.
 
-    async def watches() -> None:
+    Kopf cancels what it finds in its loop when it ends: the fake API server must not be there.
+    """
+
+    def __init__(self, server: FakeApiServer, settings: Settings) -> None:
+        self._server, self._settings = server, settings
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
+        self.operator: Operator | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    async def end(self) -> None:
+        self._ended.set()
+        await asyncio.to_thread(self._thread.join, 20)
+        assert not self._thread.is_alive()
+
+    def tasks(self) -> set[str]:
+        """Names of the tasks that it knows."""
+        return {key.name for key in list(self.operator.index.tasks)} if self.operator else set()
+
+    async def _live(self) -> None:
+        clock, metrics = SystemClock(), Metrics()
+        self.operator = operator = Operator(
+            self._settings,
+            clock=clock,
+            identity="a",
+            metrics=metrics,
+            api=ApiClient(self._server.connection, clock=clock, observe=metrics.call),
+            http=cast(HttpExecutor, Receiver(cast(VirtualClock, clock))),
+        )
+        operator.start()
+        stop = asyncio.Event()
+        asker = asyncio.create_task(asyncio.to_thread(self._ended.wait))
+        asker.add_done_callback(lambda _: stop.set())
+        await supervise(lambda: self._watches(stop), stopping=stop.is_set, monotonic=clock.monotonic, sleep=_soon)
+        await operator.close()
+
+    async def _watches(self, stop: asyncio.Event) -> None:
         kopf_settings = handlers.settings(error_backoffs=(0.05, 0.05))
         kopf_settings.queueing.idle_timeout = 0.05
+        receive = cast(Operator, self.operator).receive
         await handlers.watch(
-            operator.receive,
-            server.connection,
+            receive,
+            self._server.connection,
             namespaces=(),
             ready=asyncio.Event(),
             stop=stop,
             kopf_settings=kopf_settings,
         )
 
-    async def soon(seconds: float) -> None:
-        await asyncio.sleep(min(seconds, 0.1))
 
-    watching = asyncio.create_task(
-        supervise(
-            watches,
-            stopping=stop.is_set,
-            monotonic=clock.monotonic,
-            sleep=cast(Callable[[float], Awaitable[None]], soon),
-        )
-    )
+async def _soon(seconds: float) -> None:
+    """The waits between starts of Kopf, cut short."""
+    await asyncio.sleep(min(seconds, 0.1))
+
+
+@asynccontextmanager
+async def operating(server: FakeApiServer, **settings: Any) -> AsyncIterator[Process]:
+    """A whole operator, with Kopf under supervision and a receiver that answers 200."""
+    process = Process(server, Settings(**settings))
+    process.start()
     try:
         await server.until(lambda: bool(server.seen("watch", PODS)), 10)
-        yield operator
+        yield process
     finally:
-        stop.set()
-        with suppress(asyncio.CancelledError):
-            await watching
-        await operator.close()
+        await process.end()
 
 
 def finished(server: FakeApiServer, task: str) -> int:
@@ -95,7 +118,7 @@ async def some_more(server: FakeApiServer, task: str, count: int = 2) -> None:
 async def test_a_task_deleted_during_a_relist_is_dropped_by_the_resync(server: FakeApiServer) -> None:
     for name in ("ghost", "other"):
         server.put(TASKS, {"metadata": {"name": name}, "spec": EVERY_SECOND})
-    async with operating(server, resync_seconds=1.0) as operator:
+    async with operating(server, resync_seconds=1.0) as process:
         await some_more(server, "ghost", 1)
         held = server.hold("list", TASKS)
         server.forget_history()
@@ -103,7 +126,7 @@ async def test_a_task_deleted_during_a_relist_is_dropped_by_the_resync(server: F
         server.remove(TASKS, "ghost")
         server.forget_history()
         held.set()
-        await server.until(lambda: all(key.name != "ghost" for key in operator.index.tasks), 15)
+        await server.until(lambda: "ghost" not in process.tasks(), 15)
         await some_more(server, "other")
 
 
@@ -140,12 +163,12 @@ async def test_answers_that_last_longer_than_kopfs_patience(server: FakeApiServe
 
 async def test_a_kind_that_vanishes_and_returns(server: FakeApiServer) -> None:
     server.put(TASKS, {"metadata": {"name": "before"}, "spec": EVERY_SECOND})
-    async with operating(server, resync_seconds=1.0) as operator:
+    async with operating(server, resync_seconds=1.0) as process:
         await some_more(server, "before", 1)
         place = (TASKS.group, TASKS.version, TASKS.plural)
         kind = server.kinds.pop(place)
         server.end_watches()
-        await server.until(lambda: not operator.index.tasks, 15)
+        await server.until(lambda: not process.tasks(), 15)
         kind.objects.clear()
         server.kinds[place] = kind
         server.put(CRDS, {"metadata": {"name": f"{TASKS.plural}.{TASKS.group}"}, "spec": {"group": TASKS.group}})
