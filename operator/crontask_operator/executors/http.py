@@ -57,13 +57,18 @@ class HttpExecutor:
                 return await self._bounded(call)
             finally:
                 self.active -= 1
+                self._end_threads()
 
     async def close(self) -> None:
-        """Refuses further calls; those under way are their callers' to wait for or cancel."""
+        """Refuses further calls; those under way are their callers' to wait for or cancel, and may still look up names."""
         self._closed = True
-        self._matchers.shutdown(wait=False, cancel_futures=True)
-        if self._resolver is not None:
-            self._resolver.close()
+        self._end_threads()
+
+    def _end_threads(self) -> None:
+        if self._closed and self.active == 0:
+            self._matchers.shutdown(wait=False)
+            if self._resolver is not None:
+                self._resolver.close()
 
     async def _bounded(self, call: Exchange) -> CallFacts:
         if self._closed:

@@ -48,7 +48,7 @@ class Resolver:
         return await asyncio.shield(running)
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False)
 
     def _ended(self, key: tuple[str, int], done: "asyncio.Future[tuple[str, ...]]") -> None:
         del self._running[key]

@@ -8,10 +8,10 @@ from time import perf_counter
 
 import pytest
 import uvloop
-from fakes.webserver import Seen, WebServer, answers, stalls_after
+from fakes.webserver import Seen, WebServer, answers, redirects, stalls_after
 
 from crontask_core.egress import EgressPolicy
-from crontask_core.httpcall import HttpRequest, judge
+from crontask_core.httpcall import HttpRequest, SuccessRule, judge
 from crontask_operator.executors.http import HttpExecutor
 
 LOOPBACK = EgressPolicy.standard(allow=[ip_network("127.0.0.0/8")])
@@ -152,6 +152,24 @@ async def test_a_closed_executor_sends_nothing(web: WebServer) -> None:
     facts = await executor.call(HttpRequest("GET", web.url()))
     assert facts.error is not None
     assert (facts.error.reason.value, facts.sent, web.seen) == ("NotSent", False, [])
+
+
+async def test_a_call_under_way_outlives_the_close(web: WebServer) -> None:
+    release = asyncio.Event()
+
+    async def route(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        await release.wait()
+        await redirects(web.url("/end", host="localhost"))(seen, writer)
+
+    web.routes |= {"/": route, "/end": answers(200, b"end")}
+    executor = HttpExecutor(policy=EgressPolicy.standard(allow=[ip_network("127.0.0.0/8"), ip_network("::1/128")]))
+    request = HttpRequest("GET", web.url(), success=SuccessRule(body_regex="end"))
+    call = asyncio.create_task(executor.call(request))
+    await until(lambda: len(web.seen) == 1)
+    await executor.close()
+    release.set()
+    facts = await call
+    assert (facts.error, facts.http_status, facts.matched) == (None, 200, True)
 
 
 async def test_calls_share_no_cookies_and_no_connection(web: WebServer) -> None:
