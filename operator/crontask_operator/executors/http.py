@@ -60,7 +60,7 @@ class HttpExecutor:
                 self._end_threads()
 
     async def close(self) -> None:
-        """Refuses further calls; those under way are their callers' to wait for or cancel, and may still look up names."""
+        """Refuses further calls; those under way are their callers' to wait for or cancel."""
         self._closed = True
         self._end_threads()
 
