@@ -45,6 +45,7 @@ def _up(settings: Settings, environ: Mapping[str, str]) -> Facts:
     works = settings.choice in ("auto", "kind") and known is None and modes.kind_works(environ)
     mode = modes.choose(settings.choice, known, kind_works=works)
     planned = known or (local.plan(settings) if mode == "local" else Facts(mode, foreign_resources=mode == "current"))
+    planned = crontask.plan_operators(settings, planned)
     state.folder.mkdir(parents=True, exist_ok=True)
     facts = planned.write(state.facts)
     values = _cluster_up(mode, settings, facts, environ)
@@ -53,14 +54,14 @@ def _up(settings: Settings, environ: Mapping[str, str]) -> Facts:
     if mode == "current" and known is None and not current.is_occupied(client):
         facts = replace(facts, foreign_resources=False).write(state.facts)
     crontask.install(state, client, settings.wait)
-    facts = crontask.start_operators(settings, facts, environ)
+    crontask.start_operators(settings, facts, environ)
     state.env.write_text(environment(settings, facts, values))
     return facts
 
 
 def environment(settings: Settings, facts: Facts, values: Mapping[str, str]) -> str:
     """`.cluster/env`: NAME=value lines for a shell to source."""
-    port = facts.operators[0] if facts.operators else settings.metrics_port
+    port = facts.operators[0] if facts.operators else settings.metrics_port or 9100
     lines = {
         "KUBECONFIG": str(settings.state.kubeconfig),
         "METRICS_URL": f"http://127.0.0.1:{port}/metrics",

@@ -70,25 +70,35 @@ def start_receiver(settings: Settings, facts: Facts, env: Mapping[str, str]) -> 
     return facts
 
 
-def start_operators(settings: Settings, facts: Facts, env: Mapping[str, str]) -> Facts:
-    """Bring the number of operators to what was asked for; returns the facts with their ports."""
+def plan_operators(settings: Settings, facts: Facts) -> Facts:
+    """Choose the operators' ports before anything is started, so that a port in use stops an `up` at once."""
+    chosen: list[int] = []
+    for number in range(1, settings.operators + 1):
+        known = facts.operators[number - 1] if number <= len(facts.operators) else 0
+        runs = processes.running(settings.state, operator_name(number)) is not None
+        if known and (runs or ports.is_free(known)):
+            chosen.append(known)
+        elif number > 1:
+            chosen.append(ports.next_free(chosen[-1] + 1))
+        elif settings.metrics_port == 0:
+            chosen.append(ports.free_ports(1)[0])
+        else:
+            chosen.append(ports.promised(settings.metrics_port, "METRICS_PORT"))
+    return replace(facts, operators=tuple(chosen))
+
+
+def start_operators(settings: Settings, facts: Facts, env: Mapping[str, str]) -> None:
+    """Bring the number of operators to what was asked for, and wait until each is ready."""
     state = settings.state
     stop_operators(state, settings.operators)
-    for number in range(1, settings.operators + 1):
-        name = operator_name(number)
-        if processes.running(state, name) is not None:
-            continue
-        port = _metrics_port(settings, facts.operators, number)
-        kept = facts.operators[: number - 1]
-        facts = replace(facts, operators=(*kept, port, *facts.operators[number:])).write(state.facts)
-        program = Path(sys.executable).parent / "crontask-operator"
-        own = operator_environment(state, number, port, facts.subnet, env)
-        processes.start(state, name, [str(program)], own)
-    facts = replace(facts, operators=facts.operators[: settings.operators]).write(state.facts)
+    program = Path(sys.executable).parent / "crontask-operator"
+    for number, port in enumerate(facts.operators, 1):
+        if processes.running(state, operator_name(number)) is None:
+            own = operator_environment(state, number, port, facts.subnet, env)
+            processes.start(state, operator_name(number), [str(program)], own)
     for number, port in enumerate(facts.operators, 1):
         ready = partial(_answers, f"http://127.0.0.1:{port}/readyz")
         processes.wait_ready(state, operator_name(number), ready, settings.wait)
-    return facts
 
 
 def stop_operators(state: State, keep: int = 0) -> None:
@@ -120,17 +130,6 @@ def operator_environment(state: State, number: int, port: int, subnet: str, env:
 
 def receiver_url(facts: Facts) -> str:
     return f"http://127.0.0.1:{facts.receiver}"
-
-
-def _metrics_port(settings: Settings, known: tuple[int, ...], number: int) -> int:
-    """The port it had before, else the promised one for the first operator and free ones after it."""
-    if number <= len(known) and ports.is_free(known[number - 1]):
-        return known[number - 1]
-    if number == 1 and settings.metrics_port == 0:
-        return ports.free_ports(1)[0]
-    if number == 1:
-        return ports.promised(settings.metrics_port, "METRICS_PORT")
-    return ports.next_free(known[number - 2] + 1)
 
 
 def _token(kubectl: Kubectl, wait: float) -> str:
