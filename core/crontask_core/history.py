@@ -4,16 +4,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from crontask_core.model import History, Phase
+from crontask_core.model import History, Phase, Trigger
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An execution that has ended, as far as history is concerned."""
+    """An execution that has ended, as far as history and counts are concerned."""
 
     name: str
     phase: Phase
     finished_at: datetime
+    trigger: Trigger = "Schedule"
+    reason: str | None = None
+    scheduled_at: datetime | None = None
+    """The instant it was for; None for one that was made by hand."""
 
 
 def surplus(ended: Iterable[Ended], limits: History) -> list[str]:

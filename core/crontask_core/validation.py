@@ -16,7 +16,8 @@ from crontask_core.model import PodAction, TaskSpec
 from crontask_core.names import Key, digest
 from crontask_core.schedule import Schedule, parse
 
-TIMING_FIELDS = ("schedule", "grammar", "time_zone", "suspend")
+TIMING_FIELDS = ("schedule", "grammar", "time_zone")
+PAUSED = "-paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,18 @@ def read_spec(body: dict[str, Any]) -> TaskSpec:
 
 
 def timing(spec: TaskSpec) -> str:
-    """A digest of the fields that decide when the task is due."""
-    return digest(repr([getattr(spec, name) for name in TIMING_FIELDS]))
+    """A digest of the fields that decide when the task is due, marked where the schedule is paused."""
+    made = digest(repr([getattr(spec, name) for name in TIMING_FIELDS]))
+    return made + PAUSED if spec.suspend else made
+
+
+def begins_anew(old: str, new: str) -> bool:
+    """Whether the change from one `timing` to another leaves all instants before it unstarted (law 3).
+
+    An edit of the schedule does, and a resume. A pause does not: what an earlier leader claimed before it still
+    has to be accounted for.
+    """
+    return new not in (old, old + PAUSED)
 
 
 def read_schedule(spec: TaskSpec, key: Key, created: datetime, setting: Setting) -> Schedule:

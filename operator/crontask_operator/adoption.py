@@ -14,6 +14,7 @@ import structlog
 from crontask_core.history import Ended
 from crontask_core.model import FINAL_PHASES, Attempt, ExecutionSpec, ExecutionStatus
 from crontask_core.names import ANNOTATION_SCHEDULED_AT, LABEL_ATTEMPT, LABEL_TRIGGER, Key
+from crontask_core.planning.execution import StopReason
 from crontask_core.pods import pod_facts
 from crontask_kube.clock import Clock
 from crontask_operator.byhand import ByHand
@@ -122,7 +123,8 @@ class Adoption:
             started_at=status.started_at,
             lateness_milliseconds=status.lateness_milliseconds,
             attempts=list(status.attempts),
-            stop="Stopped" if spec.stop else None,
+            reason=status.reason or "",
+            stop="Stopped" if spec.stop else _stop_reason(status),
             stored=True,
             version=meta["resourceVersion"],
         )
@@ -159,6 +161,11 @@ class Adoption:
             self._executions.attempt_lost(run, task.spec(), self._clock.now())
         else:
             self._executions.advance(run)
+
+
+def _stop_reason(status: ExecutionStatus) -> StopReason | None:
+    """Why an earlier leader had begun to stop the execution."""
+    return "Replaced" if status.reason == "Replaced" else "Stopped" if status.reason == "Stopped" else None
 
 
 def _run_of_pod(body: dict[str, Any], execution: Key, task: Task) -> Run:

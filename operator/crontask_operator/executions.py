@@ -118,7 +118,8 @@ class Executions:
     def stop(self, run: Run, reason: StopReason) -> None:
         """Ends an execution before its time."""
         if run.stop is None and run.phase not in FINAL_PHASES:
-            run.stop = reason
+            run.stop = run.reason = reason  # stored as well, for a successor that sees the pod end
+            self._records.touch(run, 0)
             log.info("stopping", execution=str(run.key), reason=reason)
             self.advance(run)
 
@@ -137,7 +138,7 @@ class Executions:
         task.unsaved.add(at)
         self._index.add_run(run)
         run.attempts.append(Attempt(number=1))
-        self.attempt_lost(run, task.spec(), now)
+        self.attempt_lost(run, None, now)
 
     def attempt_lost(self, run: Run, spec: TaskSpec | None, now: datetime) -> None:
         """The open attempt of an HTTP call has no known end; whether it is tried again is the task's choice."""

@@ -85,8 +85,8 @@ class Operator:
         settings, index, clock = self.settings, self.index, self._clock
         zone = settings.default_time_zone
         holds = self.lease.valid
-        self.records = Records(self.api, self._writers, holds)
-        self.statuses = Statuses(self.api, index, self._writers, holds)
+        self.records = Records(self.api, self._writers, holds, self._starts_wait)
+        self.statuses = Statuses(self.api, index, self._writers, holds, self._starts_wait)
         self.sweeper = Sweeper(self.api, holds)
         recorder = Recorder(self.api, self._writers, identity, holds)
         shared: dict[str, Any] = {"statuses": self.statuses, "recorder": recorder, "metrics": self.metrics}
@@ -108,6 +108,9 @@ class Operator:
             "pod": PodExecutor(self.api, clock, starters=self._starters, others=self._writers, **common),
             "http": HttpCalls(self.api, clock, self.http, callers=self._callers, records=self.records, **common),
         }
+
+    def _starts_wait(self) -> bool:
+        return self._starters.backlog > 0 or self._callers.backlog > 0
 
     def start(self) -> None:
         """Creates crews and loops; to be called once, before Kopf runs."""

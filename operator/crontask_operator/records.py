@@ -21,6 +21,7 @@ from crontask_operator.index import Run
 from crontask_operator.workers import Workers
 
 AGAIN_SECONDS = 2.0
+STARTS_FIRST_SECONDS = 0.25
 log = structlog.get_logger(__name__)
 
 
@@ -43,8 +44,10 @@ def status_of_run(run: Run) -> ExecutionStatus:
 class Records:
     """A queue of executions to write, each at most once in it."""
 
-    def __init__(self, api: ApiClient, crew: Workers, may_write: Callable[[], bool]) -> None:
-        self._api, self._crew, self._may_write = api, crew, may_write
+    def __init__(
+        self, api: ApiClient, crew: Workers, may_write: Callable[[], bool], starts_wait: Callable[[], bool]
+    ) -> None:
+        self._api, self._crew, self._may_write, self._starts_wait = api, crew, may_write, starts_wait
         self._waiting: dict[Key, tuple[float, asyncio.Handle, Run]] = {}
         """When (loop time) and by which timer a record is written. uvloop's handles do not tell their time."""
         self._writing: set[Key] = set()
@@ -66,6 +69,7 @@ class Records:
 
     def hurry(self) -> None:
         """Writes at once what would be written soon (an orderly stop)."""
+        self._starts_wait = lambda: False
         for _, timer, run in list(self._waiting.values()):
             timer.cancel()
             self._submit(run)
@@ -89,6 +93,10 @@ class Records:
 
     def _submit(self, run: Run) -> None:
         self._waiting.pop(run.key, None)
+        if self._starts_wait():
+            # A burst: the API server's time belongs to what is due now. The claim covers what is not recorded yet.
+            self.touch(run, STARTS_FIRST_SECONDS)
+            return
         if run.key in self._writing:
             self._again[run.key] = run
             return

@@ -30,7 +30,7 @@ class Settings:
     """Networks that HTTP actions may reach although they are denied by default."""
     egress_deny: tuple[Network, ...] = field(default=())
     """Networks that HTTP actions may not reach, besides the defaults."""
-    http_limit: int = 100
+    http_limit: int = 500
     """How many HTTP calls may be under way at once."""
     api_limit: int = 32
     """How many requests to the API server may be under way at once."""

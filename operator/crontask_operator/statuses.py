@@ -31,8 +31,16 @@ log = structlog.get_logger(__name__)
 class Statuses:
     """A queue of tasks whose status has changed, each at most once in it."""
 
-    def __init__(self, api: ApiClient, index: Index, crew: Workers, may_write: Callable[[], bool]) -> None:
-        self._api, self._index, self._crew, self._may_write = api, index, crew, may_write
+    def __init__(
+        self,
+        api: ApiClient,
+        index: Index,
+        crew: Workers,
+        may_write: Callable[[], bool],
+        starts_wait: Callable[[], bool],
+    ) -> None:
+        self._api, self._index, self._crew = api, index, crew
+        self._may_write, self._starts_wait = may_write, starts_wait
         self._waiting: dict[Key, asyncio.TimerHandle] = {}
         self._writing: set[Key] = set()
         self._touched_again: set[Key] = set()
@@ -55,6 +63,7 @@ class Statuses:
 
     def hurry(self) -> None:
         """Writes at once what would be written soon (an orderly stop)."""
+        self._starts_wait = lambda: False
         for key, timer in list(self._waiting.items()):
             timer.cancel()
             self._submit(key)
@@ -68,6 +77,10 @@ class Statuses:
 
     def _submit(self, key: Key) -> None:
         self._waiting.pop(key, None)
+        task = self._index.tasks.get(key)
+        if task is not None and self._starts_wait():
+            self.touch(task, delay=SPACING)
+            return
         self._writing.add(key)
         self._crew.submit(lambda: self._write(key))
 

@@ -18,7 +18,7 @@ from crontask_core.model import TaskSpec, TaskStatus
 from crontask_core.names import Key
 from crontask_core.planning.task import Start, TaskObservation, TaskPlan, plan_task
 from crontask_core.tally import tally_of
-from crontask_core.validation import Setting, check_task, read_schedule, read_spec, timing
+from crontask_core.validation import Setting, begins_anew, check_task, read_schedule, read_spec, timing
 from crontask_operator.executions import Executions, Prepared
 from crontask_operator.index import Index, Known, Task
 from crontask_operator.metrics import Metrics
@@ -76,7 +76,7 @@ class Tasks:
         was_problem, was_timing = bool(task.problem), task.timing or status.timing or ""
         task.generation = meta["generation"]
         self._load(task, body.get("spec") or {}, now)
-        if was_problem or (was_timing and was_timing != task.timing):
+        if was_problem or (was_timing and begins_anew(was_timing, task.timing)):
             # Law 3: neither an edit nor a resume fires anything that lies before it.
             task.watermark = max(task.watermark, now)
         task.wake_at = task.schedule.next(task.watermark) if task.schedule and not task.suspended else None

@@ -57,7 +57,7 @@ class Truth:
         each(tasks, lambda body: self._tasks.settle(body, self._clock.now()))
         for task in self._index.tasks.values():
             # Instants between the stored watermark and now are looked at by the first tick.
-            if task.schedule is not None and not task.suspended:
+            if task.schedule is not None:
                 task.wake_at = task.schedule.next(task.watermark)
             self._place(task)
 

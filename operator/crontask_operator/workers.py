@@ -33,6 +33,11 @@ class Workers:
         self._queue.put_nowait(job)
 
     @property
+    def backlog(self) -> int:
+        """Jobs that wait because the whole crew is busy."""
+        return self._queue.qsize()
+
+    @property
     def under_way(self) -> int:
         """Jobs that are running or waiting."""
         return self._busy + self._queue.qsize()

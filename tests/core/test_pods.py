@@ -251,6 +251,13 @@ def test_the_log_of_an_init_container_that_failed_is_kept() -> None:
     assert pod_facts(sample("init-done-image-absent")).container == "main"
 
 
+def test_the_container_that_failed_decides_wherever_it_stands() -> None:
+    body = sample("second-container-failed")
+    body["status"]["containerStatuses"].reverse()
+    assert [status["name"] for status in body["status"]["containerStatuses"]] == ["second", "main"]
+    assert pod_facts(body).exit_code == 5
+
+
 def test_every_sample_has_its_row() -> None:
     rows = {row[0] for row in ENDS} | {row[0] for row in HELD_UP}
     others = {"image-name-invalid", "image-never-pulled", "running", "init-running", "crash-loop"}

@@ -7,7 +7,7 @@ import pytest
 
 from crontask_core.errors import FieldError, ScheduleError, ZoneError
 from crontask_core.names import Key
-from crontask_core.validation import TIMING_FIELDS, Setting, check_task, read_schedule, read_spec, timing
+from crontask_core.validation import TIMING_FIELDS, Setting, begins_anew, check_task, read_schedule, read_spec, timing
 
 KEY = Key("shop", "report")
 CREATED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -142,13 +142,34 @@ CHANGES = {
     "schedule": {"schedule": "*/6 * * * *"},
     "grammar": {"grammar": "robfig-v3"},
     "time_zone": {"timeZone": "Europe/Berlin"},
-    "suspend": {"suspend": True},
 }
 
 
 @pytest.mark.parametrize("field", TIMING_FIELDS)
 def test_a_change_of_when_a_task_is_due_changes_its_timing(field: str) -> None:
     assert timing(read_spec(GOOD)) != timing(read_spec(GOOD | CHANGES[field]))
+
+
+EVERY_5 = timing(read_spec(GOOD))
+EVERY_6 = timing(read_spec(GOOD | CHANGES["schedule"]))
+PAUSED_5 = timing(read_spec(GOOD | {"suspend": True}))
+PAUSED_6 = timing(read_spec(GOOD | CHANGES["schedule"] | {"suspend": True}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "anew"),
+    [
+        pytest.param(EVERY_5, EVERY_5, False, id="nothing changed"),
+        pytest.param(EVERY_5, EVERY_6, True, id="an edit of the schedule"),
+        pytest.param(EVERY_5, PAUSED_5, False, id="a pause"),
+        pytest.param(PAUSED_5, PAUSED_5, False, id="still paused"),
+        pytest.param(PAUSED_5, EVERY_5, True, id="a resume"),
+        pytest.param(EVERY_5, PAUSED_6, True, id="an edit with a pause"),
+        pytest.param(PAUSED_5, EVERY_6, True, id="an edit with a resume"),
+    ],
+)
+def test_what_leaves_earlier_instants_unstarted(old: str, new: str, anew: bool) -> None:
+    assert begins_anew(old, new) is anew
 
 
 @pytest.mark.parametrize(

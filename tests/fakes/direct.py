@@ -131,8 +131,12 @@ class DirectApi:
         if fault.go is not None:
             await fault.go.wait()
             await self._arrive()
-            return answer if answer is not None else await self._send(
-                verb, resource, namespace, name, subresource, query=query, body=body, headers=headers
+            return (
+                answer
+                if answer is not None
+                else await self._send(
+                    verb, resource, namespace, name, subresource, query=query, body=body, headers=headers
+                )
             )
         if fault.status:
             refusal = RefusedError(fault.status, fault.reason, "made to fail by the test")

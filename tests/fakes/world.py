@@ -64,8 +64,8 @@ class Receiver:
         return
 
     def keys(self) -> list[str]:
-        """The Idempotency-Key of each call, in the order in which they came."""
-        return [dict(request.headers)["Idempotency-Key"] for _, request in self.received]
+        """The Idempotency-Key of each call without its namespace, in the order in which they came."""
+        return [dict(request.headers)["Idempotency-Key"].partition("/")[2] for _, request in self.received]
 
 
 class World:

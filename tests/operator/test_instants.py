@@ -14,7 +14,7 @@ async def test_a_call_is_made_at_its_instant_and_recorded_once(world: World) -> 
     await until(world, "12:00:30")
     [(moment, request)] = world.receiver.received
     assert 0 <= (moment - at("12:00:00")).total_seconds() < 0.02
-    assert dict(request.headers)["Idempotency-Key"] == "t-20260301120000"
+    assert dict(request.headers)["Idempotency-Key"] == "default/t-20260301120000"
     assert world.outcomes() == [("t-20260301120000", "Succeeded", "Completed")]
     writes = [r for r in world.server.requests if r.resource == EXECUTIONS.plural and r.verb in ("create", "patch")]
     assert [r.verb for r in writes] == ["create"]

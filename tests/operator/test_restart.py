@@ -209,3 +209,43 @@ async def test_an_api_that_is_gone_starts_nothing_blindly(world: World) -> None:
     assert len(started) == len(set(started))
     assert "t-20260301120220" in started
     assert world.status()["counts"]["missed"] + len(started) == 15
+
+
+async def test_a_call_without_record_is_started_anew_where_the_task_says_so(world: World) -> None:
+    world.receiver.seconds = 2
+    world.task(retry={"lost": True})
+    world.start()
+    await until(world, "12:00:00.200")
+    await world.crash()
+    world.start("b")
+    await until(world, "12:00:30")
+    assert world.receiver.keys() == [FIRST, FIRST]
+    assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
+
+
+async def test_a_call_that_was_claimed_before_a_pause_is_accounted_for(world: World) -> None:
+    world.receiver.seconds = 10
+    world.task()
+    world.start()
+    await until(world, "12:00:00.200")
+    await world.crash()
+    world.server.edit(TASKS, "t", {"spec": {"suspend": True}})
+    world.start("b")
+    await until(world, "12:00:30")
+    assert world.receiver.keys() == [FIRST]
+    assert world.outcomes() == [(FIRST, "Lost", "Lost")]
+
+
+async def test_a_replaced_execution_stays_replaced_for_the_next_leader(world: World) -> None:
+    world.pod_task(schedule="*/20 * * * * *", concurrencyPolicy="Replace", retry={"limit": 3})
+    world.start()
+    await until(world, "12:00:05")
+    world.server.hold("delete", PODS)
+    await until(world, "12:00:22")
+    await world.crash()
+    world.server.heal()
+    world.start("b")
+    world.server.remove(PODS, f"{FIRST}-1")
+    await until(world, "12:00:35")
+    assert world.outcomes()[0] == (FIRST, "Cancelled", "Replaced")
+    assert world.pods_made() == [f"{FIRST}-1", "t-20260301120020-1"]

@@ -55,8 +55,9 @@ class Retry(Model):
 
     lost: bool = False
     """
-    Whether an HTTP call that was claimed but left no record (the operator died meanwhile) counts as a failed
-    attempt that may be tried again. By default it ends as Lost, because it may have reached its receiver.
+    Whether an HTTP call may be sent again when the operator died before it could record the call's end: one that left
+    no record is started anew within the task's policies, one that is recorded as running counts as a failed attempt.
+    By default both end as Lost, because the call may have reached its receiver.
     """
 
 

@@ -68,7 +68,7 @@ def plan_task(seen: TaskObservation, now: datetime) -> TaskPlan:
     # After a step of the clock back to before the watermark, nothing up to the watermark is due again.
     watermark = max(seen.watermark, now)
     if seen.spec.suspend:
-        return TaskPlan(watermark=watermark)
+        return TaskPlan(watermark=watermark, lost=_claimed(seen, now))
     wake_at = seen.schedule.next(watermark)
     if seen.watermark >= now:
         return TaskPlan(watermark=watermark, wake_at=wake_at)
@@ -99,9 +99,22 @@ def _passed(seen: TaskObservation, now: datetime) -> tuple[list[datetime], bool]
     return passed, more
 
 
+def _claimed(seen: TaskObservation, now: datetime) -> tuple[datetime, ...]:
+    """What of a paused task was claimed before the pause and left no record."""
+    if seen.claimed_through is None or seen.claimed_through <= seen.watermark:
+        return ()
+    passed, _ = _passed(seen, min(now, seen.claimed_through))
+    return tuple(at for at in passed if at not in seen.known and _was_claimed(seen, at))
+
+
 def _was_claimed(seen: TaskObservation, at: datetime) -> bool:
-    """Whether an earlier leader may have sent the call of this instant. A pod's name makes a second create harmless."""
-    return seen.spec.http is not None and seen.claimed_through is not None and at <= seen.claimed_through
+    """Whether an earlier leader may have sent the call of this instant, and the task does not want it sent again.
+
+    A pod's name makes a second create harmless.
+    """
+    if seen.spec.http is None or seen.spec.retry.lost or seen.claimed_through is None:
+        return False
+    return at <= seen.claimed_through
 
 
 def _sort(

@@ -122,7 +122,8 @@ class HttpCalls:
                 values=known,
                 secrets=secrets,
                 timeout_seconds=spec.timeout_seconds,
-                execution=run.key.name,
+                # With the namespace: one receiver may serve tasks of one name in several of them.
+                execution=str(run.key),
             )
         except FieldError as error:
             return refused(error)

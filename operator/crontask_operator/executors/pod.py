@@ -5,6 +5,7 @@ The pod's name is made of execution and attempt, so a second create is harmless:
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import orjson
 import structlog
@@ -26,6 +27,9 @@ from crontask_operator.ports import AttemptEnd, Reports
 from crontask_operator.workers import Workers
 
 LOG_LINES = 2_000
+LOG_SECONDS = 10.0
+HASTY_SECONDS = 2.0
+"""How long the deletion of a pod that is to end may wait for what it has said so far."""
 SEND_TRIES = 3
 log = structlog.get_logger(__name__)
 
@@ -105,15 +109,14 @@ class PodExecutor:
             return
         self._reports.started(run, self._clock.now(), pod_facts(pod))
 
-    async def _created(self, run: Run, prepared: bytes) -> dict[str, object]:
+    async def _created(self, run: Run, prepared: bytes) -> dict[str, Any]:
         """The pod, made now or before. Raises KubeError where it cannot be had."""
         for tries_left in range(SEND_TRIES - 1, -1, -1):
             try:
                 return await self._api.create(PODS, run.key.namespace, prepared)
             except AlreadyExists:
                 pod = await self._api.get(PODS, run.key.namespace, self._name(run) or "")
-                owners = pod["metadata"].get("ownerReferences") or ()
-                if any(owner.get("uid") == run.uid for owner in owners):
+                if _is_of(pod, run):
                     return pod
                 raise
             except Unavailable as error:
@@ -125,7 +128,9 @@ class PodExecutor:
 
     async def _delete(self, run: Run, name: str) -> None:
         if run.pod is not None:
-            run.output, run.output_truncated = await self._log(run.key, run.pod, DEFAULT_OUTPUT_BYTES)
+            run.output, run.output_truncated = await self._log(
+                run.key, run.pod, DEFAULT_OUTPUT_BYTES, within=HASTY_SECONDS
+            )
         try:
             await self._api.delete(PODS, run.key.namespace, name)
         except KubeError as error:
@@ -160,17 +165,25 @@ class PodExecutor:
         except KubeError as error:
             log.warning("the pod cannot be deleted", pod=f"{namespace}/{pod.name}", error=str(error))
 
-    async def _log(self, execution: Key, pod: PodFacts, limit: int) -> tuple[str, bool]:
+    async def _log(self, execution: Key, pod: PodFacts, limit: int, within: float = LOG_SECONDS) -> tuple[str, bool]:
         if limit == 0 or pod.node is None or pod.waiting:
             return "", False
         try:
             return await self._api.log_tail(
-                execution.namespace, pod.name, pod.container, limit_bytes=limit, lines=LOG_LINES, within=10
+                execution.namespace, pod.name, pod.container, limit_bytes=limit, lines=LOG_LINES, within=within
             )
         except KubeError as error:
             # A node that does not answer must not keep an outcome from being recorded.
             log.warning("the log cannot be read", execution=str(execution), error=str(error))
             return "", False
+
+
+def _is_of(pod: dict[str, Any], run: Run) -> bool:
+    """Whether a pod that bears the attempt's name is the attempt's."""
+    meta = pod["metadata"]
+    owners = meta.get("ownerReferences") or ()
+    execution = (meta.get("annotations") or {}).get(names.ANNOTATION_EXECUTION)
+    return execution == run.key.name and any(owner.get("uid") == run.uid for owner in owners)
 
 
 def _refusal(error: KubeError) -> AttemptEnd:
@@ -186,7 +199,7 @@ def _refusal(error: KubeError) -> AttemptEnd:
     return AttemptEnd(False, "InvalidPod", str(error))
 
 
-def of_pod(body: dict[str, object]) -> tuple[Key, Key] | None:
+def of_pod(body: dict[str, Any]) -> tuple[Key, Key] | None:
     """The execution and the task that a pod of ours belongs to; None for a pod without our annotations."""
     meta = body["metadata"]
     assert isinstance(meta, dict)
