@@ -21,7 +21,7 @@ from crontask_operator.byhand import ByHand
 from crontask_operator.executions import Executions
 from crontask_operator.executors.pod import of_pod
 from crontask_operator.index import Index, Run, Task
-from crontask_operator.isolation import each
+from crontask_operator.isolation import gradually
 from crontask_operator.ports import AttemptEnd
 from crontask_operator.sweeper import Sweeper
 
@@ -89,14 +89,14 @@ class Adoption:
         else:
             self._executions.ended(run, AttemptEnd(False, "Deleted", "The pod vanished while no operator watched."))
 
-    def take_over(self, executions: list[dict[str, Any]], pods: list[dict[str, Any]]) -> None:
+    async def take_over(self, executions: list[dict[str, Any]], pods: list[dict[str, Any]]) -> None:
         """Picks up everything that an earlier leader left, from full lists."""
         self.leading = True
         self._forget_missing({Key(e["metadata"]["namespace"], e["metadata"]["name"]) for e in executions})
-        left = each(executions, self._left_over)
-        each(executions, self.execution_seen)
-        each(pods, self._pod_without_record)
-        each(pods, self.pod_seen)
+        left = await gradually(executions, self._left_over)
+        await gradually(executions, self.execution_seen)
+        await gradually(pods, self._pod_without_record)
+        await gradually(pods, self.pod_seen)
         for run in left:
             if run is not None and self._index.runs.get(run.key) is run:
                 self._resume(run)

@@ -164,6 +164,7 @@ class Executions:
             if run.trigger == "Schedule":
                 self._metrics.lateness(self._kind(run), late.total_seconds())
         run.attempts[-1] = run.attempts[-1].model_copy(update={"started_at": at})
+        log.info("started", execution=str(run.key), attempt=run.attempts[-1].number, late_ms=run.lateness_milliseconds)
         if pod is not None:
             run.calling = False
             if run.pod is None:

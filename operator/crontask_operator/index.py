@@ -7,6 +7,7 @@ kept as JSON bytes and read when needed.
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 import orjson
 
@@ -17,6 +18,11 @@ from crontask_core.planning.execution import EndAttempt, StopReason
 from crontask_core.pods import PodFacts
 from crontask_core.schedule import Schedule
 from crontask_core.tally import Tally
+
+
+@lru_cache(maxsize=512)
+def _spec(text: bytes) -> TaskSpec:
+    return TaskSpec.model_validate(orjson.loads(text))
 
 
 @dataclass(slots=True, eq=False)
@@ -45,8 +51,8 @@ class Task:
     """Started instants whose execution is not stored yet; the stored watermark stays below them."""
 
     def spec(self) -> TaskSpec:
-        """The spec as a value (read anew: keeping it would cost 5 KB a task)."""
-        return TaskSpec.model_validate(orjson.loads(self.spec_bytes))
+        """The spec as a value. Keeping one for each task would cost 5 KB a task, so only the latest used are kept."""
+        return _spec(self.spec_bytes)
 
 
 @dataclass(slots=True, eq=False)

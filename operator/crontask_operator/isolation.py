@@ -1,10 +1,13 @@
 """Law 4: one bad object stops nothing but itself. What handling it raises is logged with its name."""
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import structlog
 
+SLICE = 50
+"""Objects handled between two looks at the rest of the loop: a Lease must be renewed meanwhile."""
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
@@ -23,4 +26,13 @@ def each(bodies: Iterable[dict[str, Any]], handle: Callable[[dict[str, Any]], T]
                 namespace=meta.get("namespace"),
                 name=meta.get("name"),
             )
+    return handled
+
+
+async def gradually(bodies: Sequence[dict[str, Any]], handle: Callable[[dict[str, Any]], T]) -> list[T]:
+    """`each`, in slices between which everything else goes on."""
+    handled: list[T] = []
+    for start in range(0, len(bodies), SLICE):
+        handled += each(bodies[start : start + SLICE], handle)
+        await asyncio.sleep(0)
     return handled

@@ -17,7 +17,7 @@ from crontask_kube.errors import NotFound
 from crontask_kube.resources import EXECUTIONS, PODS, TASKS, Resource
 from crontask_operator.adoption import Adoption
 from crontask_operator.index import Index, Run, Task
-from crontask_operator.isolation import each
+from crontask_operator.isolation import gradually
 from crontask_operator.tasks import Tasks
 
 log = structlog.get_logger(__name__)
@@ -52,9 +52,10 @@ class Truth:
         executions = await self._list(EXECUTIONS)
         pods = await self._list(PODS, MANAGED)
         self._drop_missing({key_of(body) for body in tasks})
-        each(tasks, lambda body: self._tasks.seen(body, self._clock.now()))
-        self._adoption.take_over(executions, pods)
-        each(tasks, lambda body: self._tasks.settle(body, self._clock.now()))
+        await gradually(tasks, lambda body: self._tasks.seen(body, self._clock.now()))
+        await self._adoption.take_over(executions, pods)
+        await self._look_at_pods()
+        await gradually(tasks, lambda body: self._tasks.settle(body, self._clock.now()))
         for task in self._index.tasks.values():
             # Instants between the stored watermark and now are looked at by the first tick.
             if task.schedule is not None:
@@ -80,10 +81,14 @@ class Truth:
                 key = Key(task.key.namespace, ended.name)
                 if key not in listed and not await self._exists(EXECUTIONS, key):
                     self._adoption.execution_gone(key, task.key)
+        await self._look_at_pods()
+
+    async def _look_at_pods(self) -> None:
+        """Asks for the pod of each open attempt: its end may have been told before the attempt was known here."""
         for run in list(self._index.runs.values()):
-            pod = run.attempt.pod if run.attempt else None
-            if pod is not None and not run.calling:
-                await self._check_pod(Key(run.key.namespace, pod), run)
+            attempt = run.attempt
+            if attempt is not None and attempt.pod and attempt.finished_at is None and not run.calling:
+                await self._check_pod(Key(run.key.namespace, attempt.pod), run)
 
     async def _check(self, key: Key) -> None:
         """Asks for one task, and believes the answer."""
