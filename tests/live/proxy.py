@@ -1,0 +1,122 @@
+"""An API server's front door that can be held shut: a plain HTTP proxy on loopback which passes everything on.
+
+`hold` names one request to come. It is stopped on its way in (it never arrives) or
+its answer is (it has arrived, nobody learns of it), so that a test can kill a client at
+exactly that point. Runs in a thread, because the tests themselves wait by blocking.
+"""
+
+import asyncio
+import re
+import ssl
+import threading
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import aiohttp
+from aiohttp import web
+
+HOPS = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "te", "upgrade"}
+"""Headers that speak of one connection and are not passed on (RFC 9110, 7.6.1), and those that aiohttp sets."""
+
+
+@dataclass(eq=False)
+class Held:
+    """One request that is to be held: the next whose method and path match."""
+
+    method: str
+    path: "re.Pattern[str]"
+    body: str
+    answer: bool
+    reached: threading.Event = field(default_factory=threading.Event)
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def matches(self, method: str, path: str, body: str) -> bool:
+        """Whether this is the request; only the first is."""
+        fits = method == self.method and self.path.search(path) is not None and self.body in body
+        return fits and not self.reached.is_set()
+
+    async def stand(self) -> None:
+        """Keeps the request until the proxy ends, and then drops its connection."""
+        self.reached.set()
+        await self._over.wait()
+
+
+class Proxy:
+    """The proxy as a context manager; `url` is where clients connect to."""
+
+    def __init__(self, server: str, tls: ssl.SSLContext) -> None:
+        self._server, self._tls = server, tls
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy")
+        self._held: list[Held] = []
+        self._streams: set[asyncio.Task[object]] = set()
+        self.url = ""
+
+    def hold(self, method: str, path: str, *, body: str = "", answer: bool = False) -> Held:
+        """Holds the next request whose path matches and whose body holds `body`; with `answer`, what it answers."""
+        held = Held(method, re.compile(path), body, answer)
+        self._held.append(held)
+        return held
+
+    def __enter__(self) -> "Proxy":
+        self._thread.start()
+        self.url = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(30)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _start(self) -> str:
+        connector = aiohttp.TCPConnector(ssl=self._tls, limit=0)
+        no_limit = aiohttp.ClientTimeout(total=None, sock_connect=10)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=no_limit, auto_decompress=False)
+        app = web.Application(client_max_size=16 * 2**20)
+        app.router.add_route("*", "/{path:.*}", self._pass_on)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def _stop(self) -> None:
+        for stream in self._streams:
+            stream.cancel()
+        await asyncio.gather(*self._streams, return_exceptions=True)
+        await self._runner.cleanup()
+        await self._session.close()
+        # aiohttp closes TLS connections behind our back, and its documentation knows no other way to wait for them.
+        await asyncio.sleep(0.25)
+
+    async def _pass_on(self, request: web.Request) -> web.StreamResponse:
+        this = asyncio.current_task()
+        assert this is not None
+        self._streams.add(this)
+        try:
+            return await self._answered(request)
+        except (aiohttp.ClientError, ConnectionError) as error:
+            return web.Response(status=502, text=str(error))
+        finally:
+            self._streams.discard(this)
+
+    async def _answered(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        text = body.decode(errors="replace")
+        held = next((held for held in self._held if held.matches(request.method, request.path, text)), None)
+        if held is not None and not held.answer:
+            await held.stand()
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in HOPS}
+        where = self._server + request.raw_path
+        async with self._session.request(request.method, where, headers=headers, data=body or None) as answer:
+            if held is not None:
+                await answer.read()
+                await held.stand()
+            passed = {name: value for name, value in answer.headers.items() if name.lower() not in HOPS}
+            response = web.StreamResponse(status=answer.status, headers=passed)
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            await response.write_eof()
+            return response
