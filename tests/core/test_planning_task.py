@@ -277,6 +277,56 @@ CLAIMED_ROWS = [
     ),
 ]
 
+CLAIMED_ROWS += [
+    Row(
+        "a pause does not hide the calls that were claimed before it and left no record",
+        plan("10:03", lost="10:01"),
+        "10:00",
+        "10:03",
+        action="http",
+        spec={"suspend": True},
+        claimed="10:01",
+    ),
+    Row(
+        "a paused task whose claimed calls are recorded has lost nothing",
+        plan("10:03"),
+        "10:00",
+        "10:03",
+        action="http",
+        spec={"suspend": True},
+        claimed="10:02",
+        known="10:01 10:02",
+    ),
+    Row(
+        "a paused task has lost nothing of what lies below its watermark",
+        plan("10:03"),
+        "10:02",
+        "10:03",
+        action="http",
+        spec={"suspend": True},
+        claimed="10:02",
+    ),
+    Row("a paused pod is not lost", plan("10:03"), "10:00", "10:03", spec={"suspend": True}, claimed="10:01"),
+    Row(
+        "where the task says that a lost call may run again, it starts as if nobody had claimed it",
+        plan("10:01:03", starts="10:01", wake="10:02"),
+        "10:00",
+        "10:01:03",
+        action="http",
+        spec={"retry": {"lost": True}},
+        claimed="10:01",
+    ),
+    Row(
+        "even so a long outage repeats the latest call alone",
+        plan("10:03:30", catch_up="10:03", missed="10:01 10:02", wake="10:04"),
+        "10:00",
+        "10:03:30",
+        action="http",
+        spec={"retry": {"lost": True}},
+        claimed="10:03",
+    ),
+]
+
 OVERLAP_ROWS = [
     Row(
         "Allow starts beside what runs",
