@@ -33,13 +33,14 @@ class Leadership:
         self._on_won, self._on_lost = on_won, on_lost
         self._on_pause, self._on_resume = on_pause, on_resume
         self._paused = False
+        self._leaving = False
         self.holding = False
         self.seen = False
         """Whether the Lease has been read at all, which is what a standby's readiness means."""
 
     async def run(self) -> None:
-        """The loop; ends only by cancellation."""
-        while True:
+        """The loop; ends with `release`."""
+        while not self._leaving:
             try:
                 await self._step()
                 self.seen = True
@@ -74,7 +75,8 @@ class Leadership:
             self._on_resume()
 
     async def release(self) -> None:
-        """Hands the shard over in an orderly stop."""
+        """Hands the shard over in an orderly stop, and does not ask for it again."""
+        self._leaving = True
         if not self.holding:
             return
         self.holding = False

@@ -161,9 +161,20 @@ async def test_an_orderly_stop_waits_for_the_call_and_hands_over_without_a_gap(w
     await until(world, "12:00:02")
     await world.stop()
     assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
+    [lease] = world.server.all(LEASES)
+    assert lease["spec"]["holderIdentity"] == ""
     world.start("b")
     await until(world, "12:00:28")
     assert world.receiver.keys() == [FIRST, "t-20260301120010", "t-20260301120020"]
+
+
+async def test_a_stopping_operator_does_not_take_the_shard_back(world: World) -> None:
+    operator = world.start()
+    await until(world, "12:00:00")
+    await operator.drain()
+    await until(world, "12:00:20")
+    [lease] = world.server.all(LEASES)
+    assert lease["spec"]["holderIdentity"] == ""
 
 
 async def test_a_standby_takes_over_within_the_leases_time(world: World) -> None:
