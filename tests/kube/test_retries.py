@@ -109,9 +109,7 @@ async def test_a_create_without_a_name_is_sent_once(
 
 async def test_a_server_that_is_not_there_is_unavailable(clock: ManualClock) -> None:
     client = ApiClient(Connection("http://127.0.0.1:1"), clock=clock, sleep=clock.sleep)
-    with pytest.raises(
-        Unavailable, match=r"ClientConnectorError after .* s: Cannot connect to host 127.0.0.1:1 "
-    ):
+    with pytest.raises(Unavailable, match=r"ClientConnectorError after .* s: Cannot connect to host 127.0.0.1:1 "):
         await client.get(PODS, "a", "p")
     await client.close()
 

@@ -39,7 +39,7 @@ def kubeconfig(folder: Path, server: FakeApiServer) -> Path:
 
 async def spawn(**environment: str) -> asyncio.subprocess.Process:
     """The program with these variables only."""
-    env = {"PATH": os.environ["PATH"], **environment}
+    env = {"PATH": os.environ["PATH"], **environment}  # noqa: TID251 - for a child process
     return await asyncio.create_subprocess_exec(*PROGRAM, env=env, stderr=asyncio.subprocess.PIPE)
 
 

@@ -52,7 +52,7 @@ _POD_SPEC: JsonDict = _OPEN | {
     "properties": {
         "containers": {
             "type": "array",
-            "description": "The containers of the pod, at least one; of a failed pod the exit code of the first container that failed is reported.",
+            "description": "The containers, at least one; of several that fail, the first one's exit code is reported.",
             "minItems": 1,
             "maxItems": 100,
             "x-kubernetes-list-type": "map",
