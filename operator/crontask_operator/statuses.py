@@ -21,8 +21,9 @@ from crontask_operator.index import Index, Task
 from crontask_operator.workers import Workers
 
 SOON = 0.5
-AFTER_START = 2.0
-"""Seconds that a start may wait for the end of a short run, which makes one patch of two."""
+AFTER_START = 10.0
+"""Seconds that a start may wait for the end of a short run, which makes one patch of two. A status patch is the
+dearest of all our requests to the API server (docs/decisions/0002); the execution itself shows the start at once."""
 SPACING = 1.0
 AGAIN = 5.0
 log = structlog.get_logger(__name__)

@@ -1,8 +1,12 @@
 """From a due instant to an outcome: what is started, when, and what the status says of it."""
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
 from fakes.world import World, at, until
 
+from crontask_core.httpcall import CallError, CallFacts, HttpRequest, Reason
 from crontask_kube.resources import EXECUTIONS, LEASES, PODS, TASKS
 
 pytestmark = pytest.mark.looptime
@@ -36,12 +40,13 @@ async def test_the_claim_is_written_before_anything_is_sent(world: World) -> Non
 
 async def test_a_pod_is_created_followed_and_swept(world: World) -> None:
     world.pod_task()
-    world.kubelet(seconds=5)
+    world.kubelet(seconds=15)
     world.start()
-    await until(world, "12:00:03")
+    await until(world, "12:00:01")
     assert world.outcomes() == [("t-20260301120000", "Running", "")]
+    await until(world, "12:00:11")
     assert world.status()["activeCount"] == 1
-    await until(world, "12:00:20")
+    await until(world, "12:00:30")
     assert world.outcomes() == [("t-20260301120000", "Succeeded", "Completed")]
     assert world.pods_made() == ["t-20260301120000-1"]
     assert world.server.all(PODS) == []
@@ -150,3 +155,25 @@ async def test_a_deleted_task_takes_its_call_along(world: World) -> None:
     await until(world, "12:00:10")
     assert world.operators["a"][0].index.runs == {}
     assert world.executions() == []
+
+
+async def test_what_was_not_sent_is_sent_although_the_next_plan_was_already_made(world: World) -> None:
+    """The first call keeps the only slot until the next second's plans are made; the second is then not sent."""
+    for name in ("a", "b"):
+        world.task(name, schedule="* * * * * *", history={"successful": 100})
+    call, asked = world.receiver.call, []
+
+    async def refuse_the_second(request: HttpRequest, *, may_send: Callable[[], bool] | None = None) -> CallFacts:
+        asked.append(dict(request.headers)["Idempotency-Key"].partition("/")[2])
+        if len(asked) == 1:
+            await asyncio.sleep(0.8)
+        if len(asked) == 2:
+            return CallFacts(error=CallError(Reason.NOT_SENT, "the right to start this execution had run out"))
+        return await call(request, may_send=may_send)
+
+    world.receiver.call = refuse_the_second  # type: ignore[method-assign]
+    world.start(http_limit=1)
+    await until(world, "12:00:05")
+    assert asked.count(asked[1]) == 2
+    assert (asked[1], "Succeeded", "Completed") in world.outcomes()
+    assert {asked.count(key) for key in asked if key != asked[1]} == {1}
