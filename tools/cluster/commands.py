@@ -87,10 +87,14 @@ def images(settings: Settings, environ: Mapping[str, str]) -> int:
         raise ClusterError("There is no cluster to give the image to: `make up` first.")
     if facts.mode == "local":
         node.load_image(state, operator_image.make_archive(state.node / "images"))
-    else:
-        operator_image.build_with_docker(environ)
+    elif operator_image.build_with_docker(environ):
         if facts.mode == "kind":
             kind.load_from_docker(state, operator_image.NAME, environ)
+    elif facts.mode == "kind" and sys.platform.startswith("linux"):
+        say("Docker could not build it (see above): making it of this machine's Python instead.")
+        kind.load(state, operator_image.make_archive(state.folder), environ)
+    else:
+        raise ClusterError("docker build failed: see above, check that it can pull python:3.13-slim, try again.", 5)
     say(f"Ready: the image {operator_image.NAME}, which charts/crontask and deploy/install.yaml name.")
     return 0
 

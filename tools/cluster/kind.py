@@ -8,21 +8,26 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import images, kubectl
+from . import images, kubectl, processes
 from .errors import ClusterError
 from .kubectl import Kubectl
 from .paths import State
 from .say import say
 from .settings import Settings
 
+_PATIENCE = 15.0  # seconds for a cluster that is there to answer
 _SECONDS = 600  # for one call of kind: the first one downloads the node image
 
 
 def up(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
     """Make the cluster unless a usable one is there; returns values for `.cluster/env`."""
     state = settings.state
-    if not _is_usable(state, Kubectl(kubectl.find(settings.cache, environ), state.kubeconfig, environ)):
-        down(state, environ)
+    if state.kubeconfig.exists():
+        client = Kubectl(kubectl.find(settings.cache, environ), state.kubeconfig, environ)
+        if not processes.until(lambda: client.get("nodes") is not None, _PATIENCE):
+            raise ClusterError("The kind cluster does not answer: look at `docker ps`, or `make down` and `make up`.")
+    else:
+        down(state, environ)  # of an earlier folder of this name
         say("Making a kind cluster (about half a minute; the first time it downloads the node image) …")
         _kind(create_args(state, settings.kind_image, settings.wait), environ)
     archives = images.archives_if_possible(settings.cache)
@@ -49,11 +54,6 @@ def load_from_docker(state: State, image: str, environ: Mapping[str, str]) -> No
 def down(state: State, environ: Mapping[str, str]) -> None:
     """Delete the cluster, whole or half; fine if there is none."""
     _kind(["delete", "cluster", f"--name={state.name}", f"--kubeconfig={state.kubeconfig}"], environ)
-
-
-def _is_usable(state: State, client: Kubectl) -> bool:
-    nodes = client.get("nodes") if state.kubeconfig.exists() else None
-    return bool(nodes and nodes["items"])
 
 
 def _kind(args: list[str], environ: Mapping[str, str]) -> None:
