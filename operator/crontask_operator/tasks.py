@@ -34,6 +34,8 @@ class Due:
 
     task: Task
     generation: int
+    watermark: datetime
+    """From where the plan was made; what was not sent meanwhile sets the task's back."""
     plan: TaskPlan
     starts: tuple[Prepared, ...]
 
@@ -103,7 +105,8 @@ class Tasks:
 
     def _load(self, task: Task, spec_body: dict[str, Any], now: datetime) -> None:
         """Reads the spec; what is wrong with it becomes `task.problem`."""
-        task.spec_bytes = orjson.dumps(spec_body)
+        # A copy, because orjson leaves its result in a buffer of 4 KB.
+        task.spec_bytes = bytes(memoryview(orjson.dumps(spec_body)))
         task.schedule, task.problem = None, ""
         try:
             spec = read_spec(spec_body)
@@ -182,7 +185,7 @@ class Tasks:
             active=tuple(name for name, run in task.runs.items() if run.finished_at is None),
         )
         plan = plan_task(seen, now)
-        return Due(task, task.generation, plan, self._prepare_starts(task, spec, plan.starts))
+        return Due(task, task.generation, task.watermark, plan, self._prepare_starts(task, spec, plan.starts))
 
     def _prepare_starts(self, task: Task, spec: TaskSpec, starts: tuple[Start, ...]) -> tuple[Prepared, ...]:
         return tuple(self._executions.prepare(task, spec, start.scheduled_at, start.trigger) for start in starts)
@@ -192,7 +195,7 @@ class Tasks:
         task, plan = due.task, due.plan
         if self._index.tasks.get(task.key) is not task:
             return
-        if task.generation != due.generation:
+        if (task.generation, task.watermark) != (due.generation, due.watermark):
             again = self.prepare(task, now)
             if again is None:
                 return

@@ -36,15 +36,19 @@ class Scene:
 
     def due_soon(self, name: str, seconds: int = 5, **spec: object) -> str:
         """A task that is due once, in some seconds; returns its execution's name."""
-        at = datetime.fromisoformat(self._now()) + timedelta(seconds=seconds)
+        at = self.now() + timedelta(seconds=seconds)
         self.stage.apply(task(name, schedule=f"@at {at:%Y-%m-%dT%H:%M:%SZ}", **KEEP, **spec))
         return f"{name}-{at:%Y%m%d%H%M%S}"
 
-    def _now(self) -> str:
-        """The API server's clock, as the creation time of a throw-away object."""
+    def now(self) -> datetime:
+        """The API server's clock, as the creation time of an object that is not even stored."""
         answer = self.stage.kubectl.create(_nothing(), dry=True)
         assert answer.code == 0, answer.err
-        return str(answer.body["metadata"]["creationTimestamp"])
+        return datetime.fromisoformat(answer.body["metadata"]["creationTimestamp"])
+
+    def decided(self, of: str) -> datetime:
+        """Up to where each instant of a task has its outcome."""
+        return datetime.fromisoformat(status(self.stage.get("ct", of) or {})["watermark"])
 
     def crash_at(self, held: Held) -> None:
         """Kills the operator once the held request is there, and starts another."""
@@ -160,7 +164,7 @@ def test_in_the_middle_of_a_call(scene: Scene) -> None:
 def test_in_the_middle_of_a_call_that_may_be_sent_again(scene: Scene) -> None:
     retry = {"limit": 1, "lost": True, "backoff": {"initialSeconds": 0}}
     execution = scene.due_soon("t", http=scene.stage.call("/delay/4"), retry=retry)
-    until(lambda: scene.calls(execution), "the call has begun")
+    until(lambda: scene.stage.get("cte", execution), "the call has begun and is recorded")
     scene.operators.kill()
     scene.operators.start()
     assert scene.outcome(execution) == ("Succeeded", "Completed")
@@ -216,7 +220,10 @@ def test_killed_again_and_again_under_work(scene: Scene) -> None:
         until(lambda so_far=so_far: len(stage.received("/calls")) >= so_far + 3, "calls are made")  # type: ignore[misc]
         scene.operators.kill()
         scene.operators.start()
+    # What was due before the pause must be decided before it.
+    now = scene.now()
     for name in ("pods", "calls"):
+        until(lambda name=name: scene.decided(name) > now, f"all instants of {name} up to now are decided")  # type: ignore[misc]
         stage.patch("ct", name, suspend=True)
         stage.condition(name, "Scheduled", "False")
     until(lambda: all(status(body).get("phase") in FINAL for body in stage.all("cte")), "what runs ends")
