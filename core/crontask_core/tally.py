@@ -6,12 +6,23 @@ purpose: there is one for each task.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from crontask_core.model import Condition, Counts, LastExecution, Phase, TaskStatus, Trigger
 from crontask_core.model.base import ConditionStatus
+
+
+class Standing(NamedTuple):
+    """One condition as it stands; a tenth of the size of the model that the status is made of."""
+
+    type: str
+    status: ConditionStatus
+    reason: str
+    message: str
+    observed_generation: int | None
+    last_transition_time: datetime
 
 
 @dataclass(slots=True)
@@ -30,7 +41,7 @@ class Tally:
     last_failed: datetime | None = None
     last_missed: datetime | None = None
     last_execution: LastExecution | None = None
-    conditions: tuple[Condition, ...] = field(default=())
+    conditions: tuple[Standing, ...] = ()
 
     def started(self, scheduled_at: datetime) -> None:
         """An instant was started."""
@@ -68,14 +79,7 @@ class Tally:
         for condition in self.conditions:
             if condition.type == kind and condition.status == status:
                 since = condition.last_transition_time
-        new = Condition(
-            type=kind,
-            status=status,
-            reason=reason,
-            message=message,
-            observed_generation=generation,
-            last_transition_time=since,
-        )
+        new = Standing(kind, status, reason, message, generation, since)
         others = tuple(condition for condition in self.conditions if condition.type != kind)
         self.conditions = tuple(sorted((*others, new), key=lambda condition: condition.type))
 
@@ -107,7 +111,12 @@ def tally_of(status: TaskStatus) -> Tally:
         last_failed=status.last_failed_time,
         last_missed=status.last_missed_time,
         last_execution=status.last_execution,
-        conditions=tuple(status.conditions),
+        conditions=tuple(
+            Standing(
+                each.type, each.status, each.reason, each.message, each.observed_generation, each.last_transition_time
+            )
+            for each in status.conditions
+        ),
     )
 
 
@@ -121,6 +130,6 @@ def status_of(tally: Tally, **rest: Any) -> TaskStatus:
         last_failed_time=tally.last_failed,
         last_missed_time=tally.last_missed,
         last_execution=tally.last_execution,
-        conditions=list(tally.conditions),
+        conditions=[Condition(**standing._asdict()) for standing in tally.conditions],
         **rest,
     )

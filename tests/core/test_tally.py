@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crontask_core.model import Condition, LastExecution, Phase, TaskStatus
-from crontask_core.tally import Tally, status_of, tally_of
+from crontask_core.model import LastExecution, Phase, TaskStatus
+from crontask_core.tally import Standing, Tally, status_of, tally_of
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)
@@ -72,7 +72,7 @@ def test_instants_that_were_left_out(
     assert tally == expected
 
 
-def condition(tally: Tally, status: str, at: datetime, *, reason: str = "Why", generation: int = 1) -> Condition:
+def condition(tally: Tally, status: str, at: datetime, *, reason: str = "Why", generation: int = 1) -> Standing:
     tally.set_condition("Ready", status, reason, "", generation=generation, now=at)  # type: ignore[arg-type]
     return next(each for each in tally.conditions if each.type == "Ready")
 
@@ -102,7 +102,7 @@ tallies = st.builds(
     *[number] * 7,
     *[moments] * 4,
     last_execution=st.none() | phases.map(last),
-    conditions=st.just(()) | st.just((Condition(type="Ready", status="True", reason="R", last_transition_time=NOW),)),
+    conditions=st.just(()) | st.just((Standing("Ready", "True", "R", "", None, NOW),)),
 )
 
 
