@@ -48,7 +48,7 @@ class Metrics:
         self._lateness.labels(action).observe(max(0.0, seconds))
 
     def instants(self, outcome: str, count: int) -> None:
-        """So many instants were started, skipped or missed."""
+        """So many instants were started, skipped, missed or lost."""
         self._instants.labels(outcome).inc(count)
 
     def finished(self, action: str, phase: str, reason: str) -> None:

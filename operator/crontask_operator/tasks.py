@@ -207,6 +207,8 @@ class Tasks:
         for prepared in due.starts:
             task.tally.started(prepared.run.scheduled_at)
             self._executions.begin(task, prepared)
+        if plan.lost:
+            self._metrics.instants("lost", len(plan.lost))
         for at in plan.lost:
             self._executions.record_lost(task, at, now)
         self._leave_out(task, plan, now)

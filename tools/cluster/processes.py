@@ -18,6 +18,7 @@ from .paths import State
 
 MARK = "CRONTASK_CLUSTER"
 _PROC = Path("/proc")
+_EXEC = 1.0  # seconds for the kernel to put a new program in place, on a machine that is busy
 _PAUSE = 0.05  # seconds between two looks
 _REAPED = 3.0  # seconds for the system's first process to collect what was killed
 
@@ -54,8 +55,22 @@ def start(
         setsid=True,
     )
     pid = child_of(started) if forks or inside is not None else started
+    _await_environment(pid)
     state.pid_file(name).write_text(f"{pid}\n")
     return pid
+
+
+def _await_environment(pid: int, seconds: float = 5) -> None:
+    """Waits until the kernel shows the new program's environment: for a moment after its start it reads as empty.
+
+    On a busy machine that moment is long enough for `belongs` to take the program for somebody else's.
+    """
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and _alive(pid):
+        with contextlib.suppress(OSError):
+            if (_PROC / str(pid) / "environ").read_bytes():
+                return
+        time.sleep(0.01)
 
 
 def enter(node: int, argv: Sequence[str]) -> list[str]:
@@ -83,16 +98,15 @@ def running(state: State, name: str) -> int | None:
         pid = int(state.pid_file(name).read_text())
     except (OSError, ValueError):
         return None
-    return pid if (belongs(state, pid) if _PROC.is_dir() else _alive(pid)) else None
+    if not _PROC.is_dir():
+        return pid if _alive(pid) else None
+    until(lambda: _environment(pid) != b"" or _is_zombie(pid), _EXEC)
+    return pid if belongs(state, pid) else None
 
 
 def belongs(state: State, pid: int) -> bool:
     """Whether a live process carries the mark of this cluster (a zombie carries nothing)."""
-    try:
-        environment = (_PROC / str(pid) / "environ").read_bytes()
-    except OSError:
-        return False
-    return f"{MARK}={state.folder}".encode() in environment.split(b"\0")
+    return f"{MARK}={state.folder}".encode() in (_environment(pid) or b"").split(b"\0")
 
 
 def marked(state: State) -> list[int]:
@@ -175,6 +189,21 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _environment(pid: int) -> bytes | None:
+    """The environment of a process; None if it is gone, empty for a zombie and for a program just being started."""
+    try:
+        return (_PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return None
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (OSError, IndexError):
+        return True
 
 
 def _numbers(folder: Path) -> list[int]:
