@@ -55,22 +55,8 @@ def start(
         setsid=True,
     )
     pid = child_of(started) if forks or inside is not None else started
-    _await_environment(pid)
     state.pid_file(name).write_text(f"{pid}\n")
     return pid
-
-
-def _await_environment(pid: int, seconds: float = 5) -> None:
-    """Waits until the kernel shows the new program's environment: for a moment after its start it reads as empty.
-
-    On a busy machine that moment is long enough for `belongs` to take the program for somebody else's.
-    """
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and _alive(pid):
-        with contextlib.suppress(OSError):
-            if (_PROC / str(pid) / "environ").read_bytes():
-                return
-        time.sleep(0.01)
 
 
 def enter(node: int, argv: Sequence[str]) -> list[str]:
@@ -139,7 +125,7 @@ def stop_all(state: State, seconds: float = 10) -> None:
         killed.update(pids)
         return not pids
 
-    ended = until(gone, seconds)
+    ended = until(gone, seconds) and until(gone, seconds)  # twice: a program just being started has no mark yet
     until(lambda: not any(map(_alive, killed)), _REAPED)  # whoever looks next sees no zombies of ours
     if not ended:
         raise ClusterError(f"Processes {marked(state)} do not end: stop them by hand, then `make down` again.")
