@@ -6,11 +6,16 @@ The CRDs and the admission policies must be there (`kubectl apply --server-side 
 import os
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from live.kubectl import Kubectl
+from live.operators import Access, Operators, no_others
+from live.proxy import Proxy
+from live.scenes import Scene
 from live.stories import Stage
+from live.witness import PodWitness
 
 OPERATOR = "system:serviceaccount:crontask-system:crontask-operator"
 
@@ -54,6 +59,27 @@ def stage(dry_kubectl: Kubectl) -> Iterator[Stage]:
     skipped = (state / "receiver.jsonl").stat().st_size
     yield Stage(runner, state, _told("RECEIVER_URL"), _told("DEMO_IMAGE"), skipped)
     runner.ok("delete", "namespace", runner.namespace, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def alone(stage: Stage) -> Iterator[Stage]:
+    """The cluster without the operator of `make up`."""
+    with no_others(stage.state):
+        yield stage
+
+
+@pytest.fixture
+def scene(alone: Stage, kubectl: Kubectl, tmp_path: Path) -> Iterator[Scene]:
+    """A scene of its own for each test, its operator ready."""
+    mine = replace(alone, kubectl=kubectl, skipped=(alone.state / "receiver.jsonl").stat().st_size)
+    access = Access.of(alone.state / "operator.kubeconfig")
+    with Proxy(access.server, access.tls()) as proxy, PodWitness(kubectl, tmp_path) as witness:
+        operators = Operators(mine, access.through(proxy.url, tmp_path / "kubeconfig"), tmp_path)
+        operators.start()
+        try:
+            yield Scene(mine, proxy, operators, witness)
+        finally:
+            operators.close()
 
 
 def _told(name: str) -> str:

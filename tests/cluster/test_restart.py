@@ -6,103 +6,15 @@ and nobody knows), and a second operator takes over. Witnesses are the uids of a
 pods that ever were, and the receiver of HTTP calls.
 """
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 
 import pytest
-from live.kubectl import Kubectl
-from live.operators import Access, Operators, no_others
-from live.proxy import Held, Proxy
-from live.stories import EVERY_SECOND, FINAL, Body, Stage, scheduled_at, status, task, until
-from live.witness import PodWitness
+from live.scenes import KEEP, Scene
+from live.stories import EVERY_SECOND, status, task, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(150)]
 
-KEEP = {"history": {"successful": 200, "failed": 200}}
 LEASES, PODS, EXECUTIONS = "/leases/", "/pods$", "/crontaskexecutions$"
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """A namespace with an operator of its own behind a proxy, and a witness of its pods."""
-
-    stage: Stage
-    proxy: Proxy
-    operators: Operators
-    witness: PodWitness
-
-    def due_soon(self, name: str, seconds: int = 5, **spec: object) -> str:
-        """A task that is due once, in some seconds; returns its execution's name."""
-        at = self.now() + timedelta(seconds=seconds)
-        self.stage.apply(task(name, schedule=f"@at {at:%Y-%m-%dT%H:%M:%SZ}", **KEEP, **spec))
-        return f"{name}-{at:%Y%m%d%H%M%S}"
-
-    def now(self) -> datetime:
-        """The API server's clock, as the creation time of an object that is not even stored."""
-        answer = self.stage.kubectl.create(_nothing(), dry=True)
-        assert answer.code == 0, answer.err
-        return datetime.fromisoformat(answer.body["metadata"]["creationTimestamp"])
-
-    def decided(self, of: str) -> datetime:
-        """Up to where each instant of a task has its outcome."""
-        return datetime.fromisoformat(status(self.stage.get("ct", of) or {})["watermark"])
-
-    def crash_at(self, held: Held) -> None:
-        """Kills the operator once the held request is there, and starts another."""
-        assert held.reached.wait(60), "the request to be held has not come"
-        self.operators.kill()
-        self.operators.start()
-
-    def pods(self, execution: str) -> list[int]:
-        """How many pods each attempt of an execution has had."""
-        uids = self.witness.uids()
-        return [len(uids[name]) for name in sorted(uids) if name.startswith(execution)]
-
-    def calls(self, execution: str) -> list[str]:
-        """The numbers of the attempts of an execution that the receiver got."""
-        received = self.stage.received("/")
-        mine = [
-            got["headers"] for got in received if got["headers"].get("Idempotency-Key", "").endswith(f"/{execution}")
-        ]
-        return [headers["CronTask-Attempt"] for headers in mine]
-
-    def counts(self, of: str) -> dict[str, int]:
-        """The counts of a task's status."""
-        found: dict[str, int] = status(self.stage.get("ct", of) or {}).get("counts", {})
-        return found
-
-    def outcome(self, execution: str) -> tuple[str, str]:
-        """Phase and reason of an execution once it has ended."""
-        found = status(self.stage.ended(execution))
-        return found["phase"], found["reason"]
-
-
-def _nothing() -> Body:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "nothing"}}
-
-
-@pytest.fixture(scope="module")
-def alone(stage: Stage) -> Iterator[Stage]:
-    """The cluster without the operator of `make up`."""
-    with no_others(stage.state):
-        yield stage
-
-
-@pytest.fixture
-def scene(alone: Stage, kubectl: Kubectl, tmp_path: Path) -> Iterator[Scene]:
-    """A scene of its own for each test, its operator ready."""
-    mine = replace(alone, kubectl=kubectl, skipped=(alone.state / "receiver.jsonl").stat().st_size)
-    access = Access.of(alone.state / "operator.kubeconfig")
-    with Proxy(access.server, access.tls()) as proxy, PodWitness(kubectl, tmp_path) as witness:
-        operators = Operators(mine, access.through(proxy.url, tmp_path / "kubeconfig"), tmp_path)
-        operators.start()
-        try:
-            yield Scene(mine, proxy, operators, witness)
-        finally:
-            operators.close()
 
 
 def test_between_the_claim_and_the_pod(scene: Scene) -> None:
@@ -220,22 +132,7 @@ def test_killed_again_and_again_under_work(scene: Scene) -> None:
         until(lambda so_far=so_far: len(stage.received("/calls")) >= so_far + 3, "calls are made")  # type: ignore[misc]
         scene.operators.kill()
         scene.operators.start()
-    # What was due before the pause must be decided before it.
-    now = scene.now()
-    for name in ("pods", "calls"):
-        until(lambda name=name: scene.decided(name) > now, f"all instants of {name} up to now are decided")  # type: ignore[misc]
-        stage.patch("ct", name, suspend=True)
-        stage.condition(name, "Scheduled", "False")
-    until(lambda: all(status(body).get("phase") in FINAL for body in stage.all("cte")), "what runs ends")
-
-    keys = Counter(got["headers"]["Idempotency-Key"].partition("/")[2] for got in stage.received("/calls"))
-    assert set(keys.values()) == {1}
-    assert all(len(uids) == 1 for uids in scene.witness.uids().values())
-    for name, seconds in (("pods", 2), ("calls", 1)):
-        instants = sorted(datetime.fromisoformat(body["spec"]["scheduledAt"]) for body in stage.executions(name))
-        span = int((instants[-1] - instants[0]).total_seconds()) // seconds + 1
-        missed = scene.counts(name)["missed"]
-        assert len(set(instants)) + missed == span, f"{name}: {span - len(set(instants)) - missed} without an outcome"
-    recorded = {body["metadata"]["name"] for body in stage.executions("calls")}
-    assert set(keys) <= recorded
-    assert {scheduled_at(got) for got in stage.received("/calls")}
+    scene.pause("pods", "calls")
+    scene.assert_accounted("pods", 2)
+    scene.assert_accounted("calls", 1)
+    scene.assert_nothing_twice()

@@ -27,12 +27,17 @@ LEASE_SECONDS = 1
 @contextmanager
 def no_others(state: Path) -> Iterator[None]:
     """No operator of `make up` runs in here; as many as before run again afterwards."""
-    running = len(list((state / "pids").glob("crontask-operator-*")))
+    running = len(running_operators(state))
     _up(state, 0)
     try:
         yield
     finally:
         _up(state, running)
+
+
+def running_operators(state: Path) -> list[str]:
+    """The process ids of the operators that `make up` has started."""
+    return [file.read_text().strip() for file in sorted((state / "pids").glob("crontask-operator-*"))]
 
 
 def _up(state: Path, operators: int) -> None:

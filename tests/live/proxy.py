@@ -2,7 +2,8 @@
 
 `hold` names one request to come. It is stopped on its way in (it never arrives) or
 its answer is (it has arrived, nobody learns of it), so that a test can kill a client at
-exactly that point. Runs in a thread, because the tests themselves wait by blocking.
+exactly that point; a watch that is let go is told that its place in history is gone.
+`refuse` is an outage. Runs in a thread, because the tests themselves wait by blocking.
 """
 
 import asyncio
@@ -21,14 +22,14 @@ HOPS = {"connection", "keep-alive", "transfer-encoding", "content-length", "host
 
 @dataclass(eq=False)
 class Held:
-    """One request that is to be held: the next whose method and path match."""
+    """One request that is to be held: the next whose method and path (with its query) match."""
 
     method: str
     path: "re.Pattern[str]"
     body: str
     answer: bool
     reached: threading.Event = field(default_factory=threading.Event)
-    _over: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def matches(self, method: str, path: str, body: str) -> bool:
         """Whether this is the request; only the first is."""
@@ -36,9 +37,9 @@ class Held:
         return fits and not self.reached.is_set()
 
     async def stand(self) -> None:
-        """Keeps the request until the proxy ends, and then drops its connection."""
+        """Keeps the request until it is let go, or the proxy ends and drops its connection."""
         self.reached.set()
-        await self._over.wait()
+        await self.over.wait()
 
 
 class Proxy:
@@ -50,6 +51,7 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy")
         self._held: list[Held] = []
         self._streams: set[asyncio.Task[object]] = set()
+        self._refusing = 0
         self.url = ""
 
     def hold(self, method: str, path: str, *, body: str = "", answer: bool = False) -> Held:
@@ -57,6 +59,19 @@ class Proxy:
         held = Held(method, re.compile(path), body, answer)
         self._held.append(held)
         return held
+
+    def let_go(self, held: Held) -> None:
+        """Answers a request that was held on its way in with 410 Gone."""
+        self._loop.call_soon_threadsafe(held.over.set)
+
+    def refuse(self, status: int) -> None:
+        """Answers everything with this status from now on, and ends what is open; 0 is back to normal."""
+        self._refusing = status
+        self.cut()
+
+    def cut(self) -> None:
+        """Ends all open connections, as a load balancer does now and then."""
+        asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(30)
 
     def __enter__(self) -> "Proxy":
         self._thread.start()
@@ -81,16 +96,21 @@ class Proxy:
         await site.start()
         return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
-    async def _stop(self) -> None:
+    async def _cut(self) -> None:
         for stream in self._streams:
             stream.cancel()
         await asyncio.gather(*self._streams, return_exceptions=True)
+
+    async def _stop(self) -> None:
+        await self._cut()
         await self._runner.cleanup()
         await self._session.close()
         # aiohttp closes TLS connections behind our back, and its documentation knows no other way to wait for them.
         await asyncio.sleep(0.25)
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
+        if self._refusing:
+            return web.Response(status=self._refusing, text="refused by the test")
         this = asyncio.current_task()
         assert this is not None
         self._streams.add(this)
@@ -104,9 +124,11 @@ class Proxy:
     async def _answered(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         text = body.decode(errors="replace")
-        held = next((held for held in self._held if held.matches(request.method, request.path, text)), None)
+        held = next((held for held in self._held if held.matches(request.method, request.raw_path, text)), None)
         if held is not None and not held.answer:
             await held.stand()
+            gone = {"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "Expired", "code": 410}
+            return web.json_response(gone, status=410)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOPS}
         where = self._server + request.raw_path
         async with self._session.request(request.method, where, headers=headers, data=body or None) as answer:
