@@ -47,6 +47,8 @@ def rfc3339(at: datetime, zone: str) -> str:
     """`at` to the second in `zone` ("" is UTC), as RFC 3339 writes it; a zero offset is written `Z`."""
     try:
         local = at.astimezone(ZoneInfo(zone) if zone else UTC)
+    except OverflowError:
+        local = at.astimezone(UTC)  # the last or first day of the calendar, which the zone's offset would leave
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ZoneError("spec.timeZone", zone, "is not a known time zone", "write an IANA name") from error
     text = local.isoformat(timespec="seconds")

@@ -5,13 +5,14 @@ what it objects to ends up in the task's `Ready` condition with the field's path
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from crontask_core.errors import FieldError, ZoneError
 from crontask_core.httpcall import check_action
+from crontask_core.manifests import pod_body
 from crontask_core.model import PodAction, TaskSpec
 from crontask_core.names import Key, digest
 from crontask_core.schedule import Schedule, parse
@@ -82,6 +83,17 @@ def check_task(spec: TaskSpec, key: Key, setting: Setting) -> None:
         check_action(spec.http)
     if spec.pod is not None:
         _check_pod(spec.pod, key, setting)
+        _try_pod(spec, key)
+
+
+def _try_pod(spec: TaskSpec, key: Key) -> None:
+    """Makes a pod of the task once, because a template is free enough to hold what none can be made of."""
+    at = datetime.fromtimestamp(0, UTC)
+    try:
+        pod_body(key, task=key, uid="", spec=spec, trigger="Manual", scheduled_at=at, attempt=1, values={"A": "b"})
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+        remedy = "compare it with `kubectl explain pod.spec`"
+        raise FieldError("spec.pod.template", "", f"cannot be made into a pod ({error})", remedy) from error
 
 
 def _check_pod(pod: PodAction, key: Key, setting: Setting) -> None:

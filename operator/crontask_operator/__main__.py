@@ -42,13 +42,15 @@ async def run(settings: Settings) -> None:
     environ = dict(os.environ)  # noqa: TID251 - the credentials' loader is given it whole
     connection = await load(environ, clock=clock, kubeconfig=settings.kubeconfig or None)
     metrics = Metrics()
+    api = ApiClient(connection, clock=clock, limit=settings.api_limit, observe=metrics.call)
+    policy = await egress_policy(settings, connection, api)
     operator = Operator(
         settings,
         clock=clock,
         identity=f"{settings.identity}-{os.getpid()}",
         metrics=metrics,
-        api=ApiClient(connection, clock=clock, limit=settings.api_limit, observe=metrics.call),
-        http=HttpExecutor(policy=await egress_policy(settings, connection), limit=settings.http_limit),
+        api=api,
+        http=HttpExecutor(policy=policy, limit=settings.http_limit),
     )
     health = Health(
         settings.metrics_address,

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from pydantic import ValidationError
 
 from crontask_core.history import Ended
 from crontask_core.model import FINAL_PHASES, Attempt, ExecutionSpec, ExecutionStatus
@@ -40,7 +41,12 @@ class Adoption:
         """An execution exists in this state."""
         meta = body["metadata"]
         key = Key(meta["namespace"], meta["name"])
-        spec = ExecutionSpec.model_validate(body["spec"])
+        try:
+            spec = ExecutionSpec.model_validate(body["spec"])
+        except ValidationError as error:
+            if self.leading and not body.get("status"):
+                self._by_hand.refuse_unreadable(key, error.errors(include_url=False)[0]["msg"])
+            return
         status = ExecutionStatus.model_validate(body.get("status") or {})
         run = self._index.runs.get(key)
         if run is not None:
@@ -99,7 +105,7 @@ class Adoption:
         await gradually(pods, self.pod_seen)
         for run in left:
             if run is not None and self._index.runs.get(run.key) is run:
-                self._resume(run)
+                self._executions.guarded(run, self._resume)
 
     def _forget_missing(self, existing: set[Key]) -> None:
         for task in self._index.tasks.values():

@@ -4,6 +4,8 @@ The object is its own lock: before anything is sent, its phase becomes Running b
 a compare-and-swap on its resourceVersion, so that two operators never both begin.
 """
 
+import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +23,8 @@ from crontask_operator.index import Index, Run, Task
 from crontask_operator.tasks import Tasks
 from crontask_operator.workers import Workers
 
+MAX_TRIES = 10
+LONGEST_WAIT = 30.0
 log = structlog.get_logger(__name__)
 
 
@@ -28,11 +32,21 @@ class ByHand:
     """Accepts or refuses executions that somebody created."""
 
     def __init__(
-        self, index: Index, api: ApiClient, clock: Clock, crew: Workers, executions: Executions, tasks: Tasks
+        self,
+        index: Index,
+        api: ApiClient,
+        clock: Clock,
+        *,
+        crew: Workers,
+        executions: Executions,
+        tasks: Tasks,
+        leads: Callable[[], bool],
     ) -> None:
         self._index, self._api, self._clock = index, api, clock
         self._crew, self._executions, self._tasks = crew, executions, tasks
+        self._leads = leads
         self._accepting: set[Key] = set()
+        self._tries: dict[Key, int] = {}
 
     def accept(self, key: Key, body: dict[str, Any], spec: ExecutionSpec) -> None:
         """Begins the execution, or ends it with the reason why it cannot be begun."""
@@ -40,24 +54,62 @@ class ByHand:
             self._accepting.add(key)
             self._crew.submit(lambda: self._accept(key, body, spec))
 
+    def refuse_unreadable(self, key: Key, problem: str) -> None:
+        """Ends an execution whose spec the API server took and we cannot read."""
+        status = {"phase": "Failed", "reason": "InvalidSpec", "message": f"spec cannot be read: {problem}"}
+        self._crew.submit(lambda: self._end(key, status))
+
+    async def _end(self, key: Key, status: dict[str, str]) -> None:
+        try:
+            await self._api.patch(EXECUTIONS, key.namespace, key.name, {"status": status})
+        except KubeError as error:
+            log.warning("the execution cannot be refused", execution=str(key), error=str(error))
+
     async def _accept(self, key: Key, body: dict[str, Any], spec: ExecutionSpec) -> None:
         try:
-            task = await self._task(Key(key.namespace, spec.task_ref.name))
-            run = self._run(key, body, spec, task)
-            if task is None:
-                self._refuse(run, "TaskNotFound", f'There is no CronTask "{spec.task_ref.name}" in this namespace.')
-            elif task.problem:
-                self._refuse(run, "InvalidSpec", task.problem)
-            elif spec.stop:
-                self._refuse(run, "Stopped", "The execution was stopped before it began.")
-            else:
-                await self._begin(run, task, body)
-        except Conflict:
-            log.debug("the execution has changed meanwhile, its next event decides", execution=str(key))
+            await self._decide(key, body, spec)
+            self._tries.pop(key, None)
         except KubeError as error:
+            # Changed meanwhile, or the API server does not answer: the events that tell may have come already.
             log.warning("the execution cannot be begun yet", execution=str(key), error=str(error))
+            self._ask_again(key)
         finally:
             self._accepting.discard(key)
+
+    def _ask_again(self, key: Key) -> None:
+        tries = self._tries.get(key, 0)
+        if tries >= MAX_TRIES or not self._leads():
+            self._tries.pop(key, None)  # the resync finds it
+            return
+        self._tries[key] = tries + 1
+        wait = min(2.0**tries, LONGEST_WAIT)
+        asyncio.get_running_loop().call_later(wait, self._crew.submit, lambda: self._look(key))
+
+    async def _look(self, key: Key) -> None:
+        """Asks for the execution, and decides on it as it is now."""
+        try:
+            body = await self._api.get(EXECUTIONS, key.namespace, key.name)
+        except NotFound:
+            self._tries.pop(key, None)
+            return
+        except KubeError:
+            self._ask_again(key)
+            return
+        if (body.get("status") or {}).get("phase", "Pending") == "Pending" and key not in self._index.runs:
+            self.accept(key, body, ExecutionSpec.model_validate(body["spec"]))
+
+    async def _decide(self, key: Key, body: dict[str, Any], spec: ExecutionSpec) -> None:
+        task = await self._task(Key(key.namespace, spec.task_ref.name))
+        run = self._run(key, body, spec, task)
+        if task is None:
+            missing = f'There is no CronTask "{spec.task_ref.name}" in this namespace.'
+            await self._refuse(run, task, body, "TaskNotFound", missing)
+        elif task.problem:
+            await self._refuse(run, task, body, "InvalidSpec", task.problem)
+        elif spec.stop:
+            await self._refuse(run, task, body, "Stopped", "The execution was stopped before it began.")
+        else:
+            await self._begin(run, task, body)
 
     async def _task(self, key: Key) -> Task | None:
         """The task, asked for where its own event has not come yet."""
@@ -83,7 +135,9 @@ class ByHand:
             version=meta["resourceVersion"],
         )
 
-    def _refuse(self, run: Run, reason: str, message: str) -> None:
+    async def _refuse(self, run: Run, task: Task | None, body: dict[str, Any], reason: str, message: str) -> None:
+        """Ends the execution; with labels and owner, so that history limits and deletion reach it too."""
+        await self._api.patch(EXECUTIONS, run.key.namespace, run.key.name, {"metadata": _metadata(run, task, body)})
         self._index.add_run(run)
         phase: Phase = "Cancelled" if reason in ("Overlap", "Stopped") else "Failed"
         self._executions.finish(run, phase, reason, message)
@@ -93,7 +147,8 @@ class ByHand:
         active = [other for other in task.runs.values() if other.finished_at is None]
         if active and spec.concurrency_policy == "Forbid":
             names = ", ".join(other.key.name for other in active[:3])
-            self._refuse(run, "Overlap", f"concurrencyPolicy is Forbid and {names} still runs; wait, or stop it.")
+            why = f"concurrencyPolicy is Forbid and {names} still runs; wait, or stop it."
+            await self._refuse(run, task, body, "Overlap", why)
             return
         # Known before the claim, so that an instant that comes meanwhile sees it as active.
         self._index.add_run(run)
@@ -109,12 +164,8 @@ class ByHand:
 
     async def _claim(self, run: Run, task: Task, body: dict[str, Any]) -> None:
         """Makes the execution ours. Raises Conflict where somebody changed it; its next event decides then."""
-        labels = execution_labels(task.key.name, run.key.name, run.trigger)
-        owners = body["metadata"].get("ownerReferences") or []
-        if all(other.get("uid") != task.uid for other in owners):
-            owners = [*owners, owner(task.key, task.uid) | {"controller": not owners}]
         patch = {
-            "metadata": {"resourceVersion": run.version, "labels": labels, "ownerReferences": owners},
+            "metadata": {"resourceVersion": run.version, **_metadata(run, task, body)},
             "status": {"phase": "Running"},
         }
         try:
@@ -125,3 +176,12 @@ class ByHand:
             existing = await self._api.get(EXECUTIONS, run.key.namespace, run.key.name)
             if (existing.get("status") or {}).get("phase") != "Running":
                 raise
+
+
+def _metadata(run: Run, task: Task | None, body: dict[str, Any]) -> dict[str, Any]:
+    """Labels, and the task as an owner, for an execution that somebody else created."""
+    made: dict[str, Any] = {"labels": execution_labels(run.task.name, run.key.name, run.trigger)}
+    owners = body["metadata"].get("ownerReferences") or []
+    if task is not None and all(other.get("uid") != task.uid for other in owners):
+        made["ownerReferences"] = [*owners, owner(task.key, task.uid) | {"controller": not owners}]
+    return made

@@ -80,6 +80,10 @@ class Executions:
     def begin(self, task: Task, prepared: Prepared) -> None:
         """Starts a claimed instant."""
         run = prepared.run
+        if run.key in self._index.runs:
+            # Somebody made an execution by hand under this very name; the admission policy refuses that.
+            log.error("the execution's name is taken", execution=str(run.key))
+            return
         task.unsaved.add(run.scheduled_at)
         self._index.add_run(run)
         self._metrics.instants("started", 1)
@@ -87,10 +91,21 @@ class Executions:
 
     def begin_claimed(self, run: Run, spec: TaskSpec) -> None:
         """Starts an execution made by hand, which was claimed by a write to its own object."""
-        self._attempt(run, spec, 1, self._executor(spec).prepare(run, spec, 1))
+        self.guarded(run, lambda run: self._attempt(run, spec, 1, self._executor(spec).prepare(run, spec, 1)))
+
+    def guarded(self, run: Run, step: Callable[[Run], None]) -> None:
+        """Does something for an execution; what that raises ends the execution and nothing else (law 4)."""
+        try:
+            step(run)
+        except Exception:
+            log.exception("an execution cannot go on", execution=str(run.key))
+            self.finish(run, "Failed", "InternalError", "The operator failed on this execution; its log says where.")
 
     def advance(self, run: Run) -> None:
         """Takes the next step of an execution, as often as something is known anew."""
+        self.guarded(run, self._advance)
+
+    def _advance(self, run: Run) -> None:
         if self._index.runs.get(run.key) is not run or (run.calling and run.stop is None):
             return
         now = self._clock.now()
@@ -127,6 +142,8 @@ class Executions:
         """Forgets an execution whose objects are gone; a call under way is given up."""
         run.stop = "Stopped"
         self._cancel_timer(run)
+        self._records.forget(run.key)
+        self._records.withdraw(run)
         if run.calling:
             self._executor_of(run).end(run, EndAttempt("Stopped", "The task was deleted."))
         self._index.remove_run(run)
@@ -208,7 +225,7 @@ class Executions:
             return
         log.warning("not sent, the right to send had run out", execution=str(run.key))
         run.attempts.pop()
-        if run.attempts or run.stored:
+        if run.attempts or not self._records.withdraw(run):
             self._look_again(run, self._clock.now() + UNSENT_WAIT, self._clock.now())
             return
         # Its instant is planned again, so that deadline and overlap are judged by the time that it is then.
@@ -231,7 +248,7 @@ class Executions:
     def recorded(self, run: Run) -> None:
         """The execution exists at the API server: its instant is accounted for (law 1)."""
         task = self._index.tasks.get(run.task)
-        if task is not None and run.scheduled_at in task.unsaved:
+        if task is not None and task.uid == run.uid and run.scheduled_at in task.unsaved:
             task.unsaved.discard(run.scheduled_at)
             self._statuses.touch(task, after_start=True)
 
@@ -242,7 +259,7 @@ class Executions:
         """
         self._index.remove_run(run)
         task, at = self._index.tasks.get(run.task), run.finished_at
-        if task is None or at is None:
+        if task is None or task.uid != run.uid or at is None:
             return
         task.unsaved.discard(run.scheduled_at)
         task.tally.ended(run.key.name, run.phase, run.trigger, run.reason or None, at)

@@ -7,7 +7,7 @@ An exception must not escape a handler, because Kopf would log it and go on.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import kopf
@@ -94,6 +94,8 @@ async def watch(
     """
     before = asyncio.all_tasks()
     roots = await kopf.spawn_tasks(
+        # Kopf would ask for the user's name otherwise, which a container without such a user cannot tell.
+        identity=cast(Any, "crontask-operator"),
         registry=registry(receive, connection),
         settings=kopf_settings or settings(),
         clusterwide=not namespaces,

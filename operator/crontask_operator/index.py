@@ -81,6 +81,8 @@ class Run:
     """Whether the object exists at the API server."""
     saved: bool = False
     """Whether it exists there in a final state."""
+    put_off: int = 0
+    """How often its record gave way to starts."""
     version: str = ""
     """The resourceVersion that was seen last; precondition of the claim of an execution made by hand."""
     calling: bool = False

@@ -8,7 +8,7 @@ back, and only then ends Kopf.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from crontask_kube.clock import Clock
 from crontask_kube.connection import Connection
 from crontask_kube.errors import KubeError
 from crontask_kube.lease import ShardLease
-from crontask_kube.resources import EXECUTIONS, PODS, TASKS
+from crontask_kube.resources import ENDPOINT_SLICES, EXECUTIONS, PODS, TASKS
 from crontask_operator.adoption import Adoption
 from crontask_operator.byhand import ByHand
 from crontask_operator.executions import Executions
@@ -42,8 +42,9 @@ from crontask_operator.statuses import Statuses
 from crontask_operator.sweeper import Sweeper
 from crontask_operator.tasks import Tasks
 from crontask_operator.truth import Truth
-from crontask_operator.workers import Workers
+from crontask_operator.workers import Workers, was_cancelled
 
+TAKE_OVER_AGAIN = 1.0
 WRITERS = 12
 """Fewer than the API client has slots, so that records never keep a start waiting."""
 log = structlog.get_logger(__name__)
@@ -94,7 +95,15 @@ class Operator:
         setting = Setting(zone, Key(settings.lease_namespace, settings.service_account))
         self.tasks = Tasks(index, setting, executions=self.executions, **shared)
         self.scheduler = Scheduler(index, self.tasks, self.lease, clock, self.metrics)
-        by_hand = ByHand(index, self.api, clock, self._writers, self.executions, self.tasks)
+        by_hand = ByHand(
+            index,
+            self.api,
+            clock,
+            crew=self._writers,
+            executions=self.executions,
+            tasks=self.tasks,
+            leads=lambda: self.leadership.holding,
+        )
         self.adoption = Adoption(index, clock, self.executions, by_hand, self.sweeper)
         self.truth = Truth(self.api, index, clock, self.tasks, self.adoption, settings.namespaces, self.scheduler.set)
         keeper = Keeper(self.sweeper)
@@ -123,7 +132,7 @@ class Operator:
             "resync": self._resync,
         }
         for name, loop in loops.items():
-            self._loops.append(asyncio.create_task(loop(), name=name))  # type: ignore[arg-type]
+            self._loops.append(asyncio.create_task(_keep(name, loop), name=name))
 
     def receive(self, plural: str, event: str | None, body: dict[str, Any]) -> None:
         """An event from Kopf. Never raises: one bad object stops nothing but itself (law 4)."""
@@ -171,9 +180,10 @@ class Operator:
         while self.leadership.holding:
             try:
                 await self.truth.take_over()
-            except KubeError as error:
-                log.warning("the take-over has to wait", error=str(error))
-                await asyncio.sleep(1)
+            except Exception as error:
+                # A shard that is held and not taken over would start nothing: whatever it was, try again.
+                log.warning("the take-over has to wait", error=str(error), exc_info=not isinstance(error, KubeError))
+                await asyncio.sleep(TAKE_OVER_AGAIN)
                 continue
             self._taken_over = True
             self.scheduler.allow()
@@ -209,15 +219,17 @@ class Operator:
 
     async def drain(self) -> None:
         """An orderly stop: starts nothing more, lets what is under way end, stores it, gives the Lease back."""
-        self.scheduler.forbid()
+        await self.scheduler.rest()
         if not await self._callers.idle(self.settings.drain_seconds):
             log.warning("calls are still under way and will be recorded as lost", calls=self._callers.under_way)
         await self._starters.idle(5)
         self.records.hurry()
         self.statuses.hurry()
         await self._writers.idle(5)
-        await self.sweeper.sweep()
-        await self.leadership.release()
+        try:
+            await self.sweeper.sweep()
+        finally:
+            await self.leadership.release()
 
     async def close(self) -> None:
         """Ends loops, crews and connections."""
@@ -230,14 +242,37 @@ class Operator:
         await self.api.close()
 
 
-async def egress_policy(settings: Settings, connection: Connection) -> EgressPolicy:
-    """The installation's policy; the API server's addresses are denied, looked up once.
+async def _keep(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    """Runs a loop until it ends or is cancelled itself; what is cancelled inside of it does not end it."""
+    while True:
+        try:
+            await loop()
+        except asyncio.CancelledError:
+            if was_cancelled():
+                raise
+            log.warning("a loop was interrupted and goes on", loop=name)
+        else:
+            return
+
+
+async def egress_policy(settings: Settings, connection: Connection, api: ApiClient) -> EgressPolicy:
+    """The installation's policy; the API server's addresses, by name and behind its Service, are looked up once.
 
     A loopback address is not counted among them: loopback has a denial of its own, and who allows it
     (a cluster on the same machine) means the whole of it.
     """
     host = urlsplit(connection.server).hostname or ""
     found = await asyncio.get_running_loop().getaddrinfo(host, None)
-    addresses = {ip_address(info[4][0]) for info in found}
+    addresses = {ip_address(info[4][0]) for info in found} | await _endpoints(api)
     servers = [address for address in addresses if not address.is_loopback]
     return EgressPolicy.standard(allow=settings.egress_allow, deny=settings.egress_deny, api_servers=servers)
+
+
+async def _endpoints(api: ApiClient) -> set[IPv4Address | IPv6Address]:
+    """The addresses at which the API server itself listens."""
+    try:
+        found = await api.get(ENDPOINT_SLICES, "default", "kubernetes", within=10)
+    except KubeError as error:
+        log.warning("the API server's own addresses are not known, so HTTP actions may reach them", error=str(error))
+        return set()
+    return {ip_address(text) for each in found.get("endpoints") or () for text in each["addresses"]}

@@ -15,13 +15,18 @@ from crontask_core.manifests import execution_body
 from crontask_core.model import FINAL_PHASES, ExecutionStatus
 from crontask_core.names import Key
 from crontask_kube.client import ApiClient
-from crontask_kube.errors import AlreadyExists, KubeError, NotFound, Unavailable
+from crontask_kube.errors import AlreadyExists, BadRequest, Invalid, KubeError, NotFound, Unavailable
 from crontask_kube.resources import EXECUTIONS
 from crontask_operator.index import Run
 from crontask_operator.workers import Workers
 
 AGAIN_SECONDS = 2.0
+REFUSED_SECONDS = 15.0
+REFUSED_TRIES = 20
+"""How often, and at what distance, a record is offered that the API server refuses (RBAC, quota, admission)."""
 STARTS_FIRST_SECONDS = 0.25
+PUT_OFF_MOST = 32
+"""So often a record gives way to starts: 8 seconds at most, however long calls hang."""
 log = structlog.get_logger(__name__)
 
 
@@ -52,6 +57,7 @@ class Records:
         """When (loop time) and by which timer a record is written. uvloop's handles do not tell their time."""
         self._writing: set[Key] = set()
         self._again: dict[Key, Run] = {}
+        self._refusals: dict[Key, int] = {}
         self.on_recorded: list[Callable[[Run], None]] = []
         """Called when an execution has come to exist at the API server."""
         self.on_stored: list[Callable[[Run], None]] = []
@@ -80,6 +86,15 @@ class Records:
             timer.cancel()
         self._waiting.clear()
         self._again.clear()
+        self._refusals.clear()
+
+    def withdraw(self, run: Run) -> bool:
+        """Takes back what waits to be written; False where the execution exists already, or is just being written."""
+        if run.stored or run.key in self._writing:
+            return False
+        self._forget(run.key)
+        self._refusals.pop(run.key, None)
+        return True
 
     async def write_now(self, run: Run) -> bool:
         """Writes the execution before something that must not happen unrecorded; False where that failed."""
@@ -93,8 +108,9 @@ class Records:
 
     def _submit(self, run: Run) -> None:
         self._waiting.pop(run.key, None)
-        if self._starts_wait():
+        if run.put_off < PUT_OFF_MOST and self._starts_wait():
             # A burst: the API server's time belongs to what is due now. The claim covers what is not recorded yet.
+            run.put_off += 1
             self.touch(run, STARTS_FIRST_SECONDS)
             return
         if run.key in self._writing:
@@ -103,13 +119,18 @@ class Records:
         self._writing.add(run.key)
         self._crew.submit(lambda: self._write(run))
 
+    def forget(self, key: Key) -> None:
+        """Writes nothing more of an execution that is gone."""
+        self._forget(key)
+        self._again.pop(key, None)
+
     def _forget(self, key: Key) -> None:
         waiting = self._waiting.pop(key, None)
         if waiting is not None:
             waiting[1].cancel()
 
     async def _write(self, run: Run) -> None:
-        waits = not self._may_write()
+        wait = 0.0 if self._may_write() else AGAIN_SECONDS
         try:
             if self._may_write():
                 await self._put(run)
@@ -117,15 +138,29 @@ class Records:
                 self._again[run.key] = run
         except Unavailable as error:
             log.warning("the record has to wait", execution=str(run.key), error=str(error))
-            self._again[run.key], waits = run, True
+            self._again[run.key], wait = run, AGAIN_SECONDS
         except KubeError as error:
-            # The namespace is going, or an administrator forbids it: repeating would not help.
-            log.error("the record is refused", execution=str(run.key), error=str(error))
-            self._saved(run)
+            wait = REFUSED_SECONDS
+            self._refused(run, error)
+        else:
+            self._refusals.pop(run.key, None)
         finally:
             self._writing.discard(run.key)
-            if self._again.pop(run.key, None) is not None and not run.saved:
-                self.touch(run, AGAIN_SECONDS if waits else 0)
+            again = self._again.pop(run.key, None)
+            if again is not None and not again.saved:
+                self.touch(again, wait)
+
+    def _refused(self, run: Run, error: KubeError) -> None:
+        """What refuses may change its mind; after some minutes the outcome is given up, but never the run."""
+        tries = self._refusals.get(run.key, 0) + 1
+        log.error("the record is refused", execution=str(run.key), tries=tries, error=str(error))
+        if tries < REFUSED_TRIES and not isinstance(error, BadRequest | Invalid):
+            self._refusals[run.key] = tries
+            self._again[run.key] = run
+            return
+        self._refusals.pop(run.key, None)
+        if run.phase in FINAL_PHASES:
+            self._saved(run)
 
     async def _put(self, run: Run) -> None:
         status = status_of_run(run)

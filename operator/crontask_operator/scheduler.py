@@ -41,6 +41,8 @@ class Scheduler:
         self._order = count()
         self._changed = asyncio.Event()
         self._allowed = asyncio.Event()
+        self._claiming = asyncio.Lock()
+        """Held from a claim to its starts."""
         self.ticked_at = clock.monotonic()
         """When the loop last came round, for the liveness probe."""
 
@@ -51,6 +53,12 @@ class Scheduler:
     def forbid(self) -> None:
         """Starts nothing more; what is being prepared is dropped."""
         self._allowed.clear()
+
+    async def rest(self) -> None:
+        """Starts nothing more, and waits until what is claimed has been started."""
+        self.forbid()
+        async with self._claiming:
+            return
 
     def set(self, task: Task) -> None:
         """Puts a task at its next instant (`task.wake_at`), or nowhere."""
@@ -86,14 +94,23 @@ class Scheduler:
         try:
             dues, through = await self._prepare(batch, now)
             await self._sleep_until(through - CLAIM_AHEAD)
-            claimed = await self._lease.claim(through)
         except BaseException:
             self._put_back(batch)
             raise
-        if not claimed or not self._allowed.is_set():
-            log.warning("the shard is lost, what was due is left to its new leader", tasks=len(batch))
+        async with self._claiming:
+            await self._claim_and_fire(batch, dues, through)
+
+    async def _claim_and_fire(self, batch: list[Task], dues: list[Due], through: datetime) -> None:
+        """What is claimed is fired, whatever happens meanwhile: a successor would take it for lost."""
+        try:
+            claimed = self._allowed.is_set() and await self._lease.claim(through)
+        except BaseException:
             self._put_back(batch)
-            self.forbid()
+            raise
+        if not claimed or not self._lease.held:
+            log.warning("not claimed, what was due is left to whoever leads", tasks=len(batch))
+            self._put_back(batch)
+            self.forbid()  # until the Lease's loop says otherwise
             return
         await self._sleep_until(through)
         self._fire(dues)

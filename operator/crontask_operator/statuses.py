@@ -25,6 +25,7 @@ AFTER_START = 10.0
 """Seconds that a start may wait for the end of a short run, which makes one patch of two. A status patch is the
 dearest of all our requests to the API server (docs/decisions/0002); the execution itself shows the start at once."""
 SPACING = 1.0
+PUT_OFF_MOST = 8
 AGAIN = 5.0
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,8 @@ class Statuses:
         self._waiting: dict[Key, asyncio.TimerHandle] = {}
         self._writing: set[Key] = set()
         self._touched_again: set[Key] = set()
+        self._put_off: dict[Key, int] = {}
+        """How often a status gave way to starts."""
         self.on_stored: Callable[[Task], None] = lambda task: None
 
     def touch(self, task: Task, *, after_start: bool = False, delay: float | None = None) -> None:
@@ -75,11 +78,14 @@ class Statuses:
             timer.cancel()
         self._waiting.clear()
         self._touched_again.clear()
+        self._put_off.clear()
 
     def _submit(self, key: Key) -> None:
         self._waiting.pop(key, None)
         task = self._index.tasks.get(key)
-        if task is not None and self._starts_wait():
+        put_off = self._put_off.pop(key, 0)
+        if task is not None and put_off < PUT_OFF_MOST and self._starts_wait():
+            self._put_off[key] = put_off + 1
             self.touch(task, delay=SPACING)
             return
         self._writing.add(key)

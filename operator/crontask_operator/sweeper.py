@@ -47,7 +47,10 @@ class Sweeper:
         """The loop; ends only by cancellation."""
         while True:
             await asyncio.sleep(EVERY_SECONDS)
-            await self.sweep()
+            try:
+                await self.sweep()
+            except Exception:
+                log.exception("a sweep failed")
 
     async def sweep(self) -> None:
         """Deletes what has been collected; what cannot be deleted now stays collected."""
@@ -58,7 +61,7 @@ class Sweeper:
                 await self._sweep(resource, namespace, collected)
 
     async def _sweep(self, resource: Resource, namespace: str, collected: dict[str, set[str]]) -> None:
-        labels = sorted(collected.pop(namespace))
+        labels = sorted(collected.pop(namespace, ()))
         for start in range(0, len(labels), CHUNK):
             chunk = labels[start : start + CHUNK]
             selector = f"{names.LABEL_EXECUTION} in ({','.join(chunk)})"

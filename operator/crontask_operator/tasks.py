@@ -34,6 +34,8 @@ class Due:
 
     task: Task
     generation: int
+    through: datetime
+    """Up to where the plan speaks, which is what the claim covers."""
     watermark: datetime
     """From where the plan was made; what was not sent meanwhile sets the task's back."""
     plan: TaskPlan
@@ -185,7 +187,7 @@ class Tasks:
             active=tuple(name for name, run in task.runs.items() if run.finished_at is None),
         )
         plan = plan_task(seen, now)
-        return Due(task, task.generation, task.watermark, plan, self._prepare_starts(task, spec, plan.starts))
+        return Due(task, task.generation, now, task.watermark, plan, self._prepare_starts(task, spec, plan.starts))
 
     def _prepare_starts(self, task: Task, spec: TaskSpec, starts: tuple[Start, ...]) -> tuple[Prepared, ...]:
         return tuple(self._executions.prepare(task, spec, start.scheduled_at, start.trigger) for start in starts)
@@ -196,10 +198,22 @@ class Tasks:
         if self._index.tasks.get(task.key) is not task:
             return
         if (task.generation, task.watermark) != (due.generation, due.watermark):
-            again = self.prepare(task, now)
+            again = self.prepare(task, due.through)
             if again is None:
                 return
             task, plan, due = again.task, again.plan, again
+        self._begin(due, now)
+        self._leave_out(task, plan, now)
+        task.watermark = plan.watermark or task.watermark
+        task.wake_at = plan.wake_at
+        if plan.wake_at is None:
+            self._judge(task, now)
+        if due.starts or plan.skipped or plan.missed or plan.lost:
+            self._statuses.touch(task, after_start=bool(due.starts))
+
+    def _begin(self, due: Due, now: datetime) -> None:
+        """Stops what is replaced, begins what is due, and records what is lost."""
+        task, plan = due.task, due.plan
         for name in plan.stops:
             run = task.runs.get(name)
             if run is not None:
@@ -211,13 +225,6 @@ class Tasks:
             self._metrics.instants("lost", len(plan.lost))
         for at in plan.lost:
             self._executions.record_lost(task, at, now)
-        self._leave_out(task, plan, now)
-        task.watermark = plan.watermark or task.watermark
-        task.wake_at = plan.wake_at
-        if plan.wake_at is None:
-            self._judge(task, now)
-        if due.starts or plan.skipped or plan.missed or plan.lost:
-            self._statuses.touch(task, after_start=bool(due.starts))
 
     def _leave_out(self, task: Task, plan: TaskPlan, now: datetime) -> None:
         task.tally.left_out(skipped=plan.skipped, missed=plan.missed)

@@ -17,7 +17,7 @@ from crontask_kube.errors import NotFound
 from crontask_kube.resources import EXECUTIONS, PODS, TASKS, Resource
 from crontask_operator.adoption import Adoption
 from crontask_operator.index import Index, Run, Task
-from crontask_operator.isolation import gradually
+from crontask_operator.isolation import each, gradually
 from crontask_operator.tasks import Tasks
 
 log = structlog.get_logger(__name__)
@@ -81,7 +81,21 @@ class Truth:
                 key = Key(task.key.namespace, ended.name)
                 if key not in listed and not await self._exists(EXECUTIONS, key):
                     self._adoption.execution_gone(key, task.key)
+        for key in listed - self._known_executions():
+            await self._check_execution(key)
         await self._look_at_pods()
+
+    def _known_executions(self) -> set[Key]:
+        ended = {Key(task.key.namespace, ended.name) for task in self._index.tasks.values() for ended in task.ended}
+        return ended | self._index.runs.keys()
+
+    async def _check_execution(self, key: Key) -> None:
+        """Asks for an execution that no event has told of."""
+        try:
+            body = await self._api.get(EXECUTIONS, key.namespace, key.name)
+        except NotFound:
+            return
+        each([body], self._adoption.execution_seen)
 
     async def _look_at_pods(self) -> None:
         """Asks for the pod of each open attempt: its end may have been told before the attempt was known here."""
@@ -106,9 +120,11 @@ class Truth:
 
     async def _check_pod(self, key: Key, run: Run) -> None:
         try:
-            self._adoption.pod_seen(await self._api.get(PODS, key.namespace, key.name))
+            body = await self._api.get(PODS, key.namespace, key.name)
         except NotFound:
             self._adoption.pod_vanished(run, key.name)
+            return
+        each([body], self._adoption.pod_seen)
 
     async def _exists(self, resource: Resource, key: Key) -> bool:
         try:

@@ -15,6 +15,12 @@ Job = Callable[[], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
 
+def was_cancelled() -> bool:
+    """Whether the current task itself is to end, rather than something that it awaited."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class Workers:
     """Runs jobs in the order in which they came, `count` at a time."""
 
@@ -63,6 +69,11 @@ class Workers:
             self._busy += 1
             try:
                 await job()
+            except asyncio.CancelledError:
+                if was_cancelled():
+                    raise
+                # Kopf's end cancels tasks inside of our HTTP client; the job fails, the crew goes on.
+                log.warning("a job was interrupted", crew=self._name)
             except Exception:
                 log.exception("a job failed", crew=self._name)
             finally:

@@ -13,18 +13,18 @@ WRITE = {"create", "update", "patch", "delete", "deletecollection"}
 CLUSTER = {
     ("apiextensions.k8s.io", "customresourcedefinitions"): READ,
     ("", "namespaces"): {"list", "watch"},
-    ("", "nodes"): READ,
 }
 TASKS = {
     ("crontask.dev", "crontasks"): READ,
     ("crontask.dev", "crontasks/status"): {"patch"},
-    ("crontask.dev", "crontaskexecutions"): READ | {"create", "patch", "delete", "deletecollection"},
-    ("", "pods"): READ | {"create", "patch", "delete", "deletecollection"},
+    ("crontask.dev", "crontaskexecutions"): READ | {"create", "patch", "deletecollection"},
+    ("", "pods"): READ | {"create", "delete", "deletecollection"},
     ("", "pods/log"): {"get"},
     ("", "secrets"): {"get"},
-    ("events.k8s.io", "events"): {"create", "patch"},
+    ("events.k8s.io", "events"): {"create"},
 }
-LEASES = {("coordination.k8s.io", "leases"): READ | {"create", "update", "patch"}}
+LEASES = {("coordination.k8s.io", "leases"): {"get", "create", "patch"}}
+EGRESS = {("discovery.k8s.io", "endpointslices"): {"get"}}
 
 
 def table(role: Body) -> dict[tuple[str, str], set[str]]:
@@ -54,18 +54,18 @@ def granted(bodies: list[Body], account: str) -> Iterator[tuple[str | None, Body
 
 def test_the_operators_rights_are_these_and_no_more(render: Render) -> None:
     rights = {namespace: table(role) for namespace, role in granted(render(), "crontask-operator")}
-    assert rights == {None: CLUSTER | TASKS, "crontask-system": LEASES}
+    assert rights == {None: CLUSTER | TASKS, "crontask-system": LEASES, "default": EGRESS}
 
 
 def test_with_namespaces_named_it_may_touch_objects_there_alone(render: Render) -> None:
     bodies = render({"operator": {"watchNamespaces": ["a", "b"]}})
     rights = {namespace: table(role) for namespace, role in granted(bodies, "crontask-operator")}
-    assert rights == {None: CLUSTER, "a": TASKS, "b": TASKS, "crontask-system": LEASES}
+    assert rights == {None: CLUSTER, "a": TASKS, "b": TASKS, "crontask-system": LEASES, "default": EGRESS}
 
 
 def test_no_role_has_a_wildcard_or_grants_rights(render: Render) -> None:
     roles = [body for body in render() if body["kind"] in {"Role", "ClusterRole"}]
-    assert len(roles) == 5
+    assert len(roles) == 6
     for role in roles:
         for rule in role["rules"]:
             words = {*rule["verbs"], *rule["apiGroups"], *rule["resources"]}

@@ -177,3 +177,35 @@ async def test_what_was_not_sent_is_sent_although_the_next_plan_was_already_made
     assert asked.count(asked[1]) == 2
     assert (asked[1], "Succeeded", "Completed") in world.outcomes()
     assert {asked.count(key) for key in asked if key != asked[1]} == {1}
+
+
+async def test_what_was_not_sent_while_its_record_was_being_written_ends_all_the_same(world: World) -> None:
+    world.task()
+    call, asked = world.receiver.call, []
+
+    async def refuse_the_first(request: HttpRequest, *, may_send: Callable[[], bool] | None = None) -> CallFacts:
+        asked.append(request)
+        if len(asked) > 1:
+            return await call(request, may_send=may_send)
+        await asyncio.sleep(0.8)  # an execution that still runs is recorded after half a second
+        return CallFacts(error=CallError(Reason.NOT_SENT, "the right to start this execution had run out"))
+
+    world.receiver.call = refuse_the_first  # type: ignore[method-assign]
+    go = world.server.hold("create", EXECUTIONS)
+    world.start()
+    await until(world, "12:00:05")
+    go.set()
+    await until(world, "12:00:20")
+    assert world.outcomes() == [("t-20260301120000", "Succeeded", "Completed")]
+    assert len(world.receiver.received) == 1
+
+
+async def test_a_record_that_is_refused_for_a_while_is_written_at_last(world: World) -> None:
+    world.pod_task()
+    world.kubelet(seconds=2)
+    world.server.fail("create", EXECUTIONS, times=3, status=403, reason="Forbidden")
+    world.start()
+    await until(world, "12:00:50")
+    assert world.outcomes() == [("t-20260301120000", "Succeeded", "Completed")]
+    assert world.status()["counts"]["succeeded"] == 1
+    assert world.pods_made() == ["t-20260301120000-1"]

@@ -31,7 +31,7 @@ def test_an_execution_that_is_touched_again_before_it_is_written_is_written_once
 
     async def script() -> list[str]:
         api, crew = Api(), Workers("writer", 1)
-        records = Records(cast(ApiClient, api), crew, lambda: True)
+        records = Records(cast(ApiClient, api), crew, lambda: True, lambda: False)
         saved = asyncio.Event()
         records.on_stored.append(lambda _run: saved.set())
         crew.start()

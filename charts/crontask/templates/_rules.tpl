@@ -8,14 +8,14 @@
 - apiGroups: [crontask.dev]
   resources: [crontasks/status]
   verbs: [patch]
-# One record for each run; surplus history is deleted, of a task that is gone all at once.
+# One record for each run; surplus history is deleted, many at once.
 - apiGroups: [crontask.dev]
   resources: [crontaskexecutions]
-  verbs: [get, list, watch, create, patch, delete, deletecollection]
+  verbs: [get, list, watch, create, patch, deletecollection]
 # Pod actions: started, followed, stopped, removed with their execution.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, create, patch, delete, deletecollection]
+  verbs: [get, list, watch, create, delete, deletecollection]
 # The end of a pod's log, kept in the execution.
 - apiGroups: [""]
   resources: [pods/log]
@@ -27,5 +27,5 @@
 # What happened, for kubectl describe.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end -}}

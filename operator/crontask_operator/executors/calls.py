@@ -135,7 +135,7 @@ class HttpCalls:
             return None
         self._reports.started(run, self._clock.now(), None)
         facts = await self._http.call(request, may_send=self._may_send)
-        if facts.error is not None and facts.error.reason is Reason.NOT_SENT:
+        if facts.error is not None and facts.error.reason is Reason.NOT_SENT and not facts.sent:
             return None
         return judge(request, facts, output_bytes=spec.history.output_bytes)
 

@@ -54,7 +54,8 @@ class Exchange:
         stream = await self._transport.open(hop.url, self.request, hop.server_name, trace)
         complete = False
         try:
-            if self._may_send is not None and not self._may_send():
+            # Asked once: what was sent and redirected has started, and must not be taken for unsent.
+            if not self._sent and self._may_send is not None and not self._may_send():
                 raise CallFailed(Reason.NOT_SENT, "the right to start this execution had run out")
             answer = await _exchange(hop, stream)
             self._status = answer.status
