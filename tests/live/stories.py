@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -156,6 +157,10 @@ class Stage:
             record.seek(self.skipped)
             lines = record.read().splitlines()
         return [body for line in lines if marker in line and marker in (body := json.loads(line))["path"]]
+
+    def latest(self, marker: str) -> datetime:
+        """The instant of the last call that the receiver got whose path holds `marker`."""
+        return datetime.fromisoformat(scheduled_at(self.received(marker)[-1]))
 
     def events(self, about: str) -> list[Body]:
         """The Kubernetes events about an object."""
