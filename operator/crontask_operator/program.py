@@ -45,7 +45,7 @@ from crontask_operator.truth import Truth
 from crontask_operator.workers import Workers, was_cancelled
 
 TAKE_OVER_AGAIN = 1.0
-WRITERS = 12
+WRITERS = 6
 """Fewer than the API client has slots, so that records never keep a start waiting."""
 log = structlog.get_logger(__name__)
 

@@ -7,6 +7,7 @@ removed when a task changes; one that no longer matches its task is skipped.
 """
 
 import asyncio
+from collections import Counter
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -22,6 +23,9 @@ from crontask_operator.metrics import Metrics
 from crontask_operator.tasks import Due, Tasks
 
 PREPARE_AHEAD = timedelta(milliseconds=250)
+PREPARE_EACH = timedelta(microseconds=600)
+"""What reading a spec, planning and building a pod costs for each task on a slow core."""
+PREPARE_MOST = timedelta(seconds=3)
 CLAIM_AHEAD = timedelta(milliseconds=80)
 LONGEST_SLEEP = 1.0
 """Seconds; a step of the wall clock is noticed after this long at the latest."""
@@ -39,6 +43,8 @@ class Scheduler:
         self._clock, self._metrics = clock, metrics
         self._heap: list[tuple[datetime, int, Key]] = []
         self._order = count()
+        self._due_at: Counter[datetime] = Counter()
+        """How many entries the heap holds for each instant; tells how early to begin with it."""
         self._changed = asyncio.Event()
         self._allowed = asyncio.Event()
         self._claiming = asyncio.Lock()
@@ -65,6 +71,7 @@ class Scheduler:
         if task.wake_at is None:
             return
         heappush(self._heap, (task.wake_at, next(self._order), task.key))
+        self._due_at[task.wake_at] += 1
         if self._heap[0][2] == task.key:
             self._changed.set()
 
@@ -86,7 +93,7 @@ class Scheduler:
 
     async def _tick(self) -> None:
         now = self._clock.now()
-        batch = self._pop(now + PREPARE_AHEAD)
+        batch = self._pop(now + self._ahead())
         if not batch:
             self._changed.clear()
             await self._wait(self._changed, self._sleep_seconds(now))
@@ -120,6 +127,9 @@ class Scheduler:
         batch: dict[Key, Task] = {}
         while self._heap and self._heap[0][0] <= until:
             at, _, key = heappop(self._heap)
+            self._due_at[at] -= 1
+            if not self._due_at[at]:
+                del self._due_at[at]
             task = self._index.tasks.get(key)
             if task is not None and task.wake_at == at:
                 batch[key] = task
@@ -161,8 +171,14 @@ class Scheduler:
     def _sleep_seconds(self, now: datetime) -> float:
         if not self._heap:
             return LONGEST_SLEEP
-        ahead = (self._heap[0][0] - PREPARE_AHEAD - now).total_seconds()
-        return min(max(ahead, 0.001), LONGEST_SLEEP)
+        left = (self._heap[0][0] - self._ahead() - now).total_seconds()
+        return min(max(left, 0.001), LONGEST_SLEEP)
+
+    def _ahead(self) -> timedelta:
+        """How long before the earliest instant its plans have to be begun."""
+        if not self._heap:
+            return PREPARE_AHEAD
+        return min(PREPARE_AHEAD + PREPARE_EACH * self._due_at[self._heap[0][0]], PREPARE_MOST)
 
     async def _sleep_until(self, at: datetime) -> None:
         """Sleeps by the wall clock; wakes at the first moment not before `at`."""

@@ -32,8 +32,8 @@ class Settings:
     """Networks that HTTP actions may not reach, besides the defaults."""
     http_limit: int = 500
     """How many HTTP calls may be under way at once."""
-    api_limit: int = 32
-    """How many requests to the API server may be under way at once."""
+    api_limit: int = 16
+    """How many requests to the API server may be under way at once; more of them only wait there instead of here."""
     resync_seconds: float = 300.0
     """How often the known objects are compared with those that exist."""
     drain_seconds: float = 20.0

@@ -12,6 +12,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
+import anyio
 import httpcore2
 
 from crontask_core.egress import EgressPolicy
@@ -35,6 +36,8 @@ class HttpExecutor:
         """`limit` calls are under way at once, others wait for a slot; `resolve` replaces the system's resolver."""
         self._resolver = Resolver() if resolve is None else None
         self._transport = Transport(policy, resolve or self._resolver or Resolver())
+        # The first lock of the client below imports for a tenth of a second; not when the first calls are due.
+        anyio.Lock(fast_acquire=True)
         self._slots = asyncio.Semaphore(limit)
         # RE2 lets go of the interpreter while it matches: a slow expression holds up neither calls nor the Lease.
         self._matchers = ThreadPoolExecutor(_MATCHERS, thread_name_prefix="match")
