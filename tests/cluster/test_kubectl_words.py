@@ -105,7 +105,7 @@ EXPLAINED = [
     ("crontask.spec.schedule", "a cron text of 5 fields (minutes first), 6 (seconds first) or 7"),
     ("crontask.spec.timeZone", "The IANA time zone of the schedule, such as Europe/Berlin"),
     ("crontask.spec.retry.backoff", "The seconds between the end of the first attempt and the second."),
-    ("crontask.spec.pod.template.spec.containers", "the first one's exit code and log are reported."),
+    ("crontask.spec.pod.template.spec.containers", "of several that fail, the first one's exit code is reported."),
     ("crontask.spec.http.headers", "credentials belong in a Secret (valueFrom)."),
     ("crontask.status.watermark", "Every instant up to this one has its outcome."),
     ("cte", "one run of a CronTask, and what became of it; creating one runs the task now."),

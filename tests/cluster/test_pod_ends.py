@@ -83,7 +83,7 @@ def ends(stage: Stage) -> list[End]:
             "no-such-program",
             pod("") | {"command": ["/no/such/program"]},
             "Failed",
-            "NonZeroExit",
+            "ContainerConfig",
             "/no/such/program",
             128,
         ),
