@@ -81,3 +81,15 @@ def test_an_object_that_no_cluster_takes_is_refused(stage: Stage) -> None:
     answer = stage.kubectl.create(task("two-megabytes", pod=stage.pod("true", args=["a" * 262_144] * 7)))
     assert answer.code != 0
     assert "too large" in answer.err
+
+
+def test_a_zone_that_one_of_the_two_does_not_know(stage: Stage) -> None:
+    """The time-zone data of the API server and of the operator differ: as when a zone has vanished."""
+    body = task("vanished", schedule=EVERY_SECOND, timeZone="posix/Europe/Berlin", http=stage.call("/vanished"))
+    answer = stage.kubectl.create(body)
+    if answer.code:
+        assert "spec.timeZone" in answer.err
+        return
+    condition = stage.condition("vanished", "Ready", "False")
+    assert 'spec.timeZone: "posix/Europe/Berlin"' in condition["message"]
+    assert stage.received("/vanished") == []

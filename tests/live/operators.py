@@ -28,11 +28,11 @@ LEASE_SECONDS = 1
 def no_others(state: Path) -> Iterator[None]:
     """No operator of `make up` runs in here; as many as before run again afterwards."""
     running = len(running_operators(state))
-    _up(state, 0)
+    make(state, "up", OPERATORS="0")
     try:
         yield
     finally:
-        _up(state, running)
+        make(state, "up", OPERATORS=str(running))
 
 
 def running_operators(state: Path) -> list[str]:
@@ -40,10 +40,11 @@ def running_operators(state: Path) -> list[str]:
     return [file.read_text().strip() for file in sorted((state / "pids").glob("crontask-operator-*"))]
 
 
-def _up(state: Path, operators: int) -> None:
-    environ = {**os.environ, "PYTHONPATH": str(ROOT / "tools"), "STATE": str(state), "OPERATORS": str(operators)}  # noqa: TID251 - passed on
-    command = [sys.executable, "-P", "-m", "cluster", "up"]
-    run = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False)
+def make(state: Path, verb: str, seconds: float = 120, **settings: str) -> None:
+    """What `make VERB` does, for the cluster of a state folder."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "tools"), "STATE": str(state), **settings}  # noqa: TID251 - passed on
+    command = [sys.executable, "-P", "-m", "cluster", verb]
+    run = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=seconds, check=False)
     assert run.returncode == 0, run.stderr
 
 
