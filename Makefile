@@ -57,8 +57,8 @@ test-unit: install ## Run the tests that need no cluster
 test-cluster: install ## Run the tests that need one, on a throw-away cluster
 	@sh tools/test-cluster.sh $(MARK)
 
-bench: install ## Measure, and print the table of results
-	@PYTHONPATH=tools $(bin)/python -m bench
+bench: install ## Measure, and print the table of results (BENCH=pods-burst for one row)
+	@$(bin)/python -m bench $(BENCH)
 
 lock: install ## Renew the locked versions
 	@$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

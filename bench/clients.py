@@ -166,7 +166,13 @@ async def official_typed(url: str) -> AsyncIterator[Post]:
     """`kubernetes.aio` as its documentation shows it."""
     async with official_api(url) as api:
         core = official.CoreV1Api(api)
-        yield lambda number: core.create_namespaced_pod("default", official.V1Pod.from_dict(named(number)))
+
+        async def post(number: int) -> object:
+            pod = official.V1Pod.from_dict(named(number))
+            assert pod is not None, "only no body makes no pod"
+            return await core.create_namespaced_pod("default", pod)
+
+        yield post
 
 
 CLIENTS = {

@@ -1,0 +1,99 @@
+"""Our operator as a contestant: one process with its default settings, started, watched and stopped by the rows."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from bench.cluster import Cluster
+
+METRICS = "127.0.0.1:9190"
+READY_SECONDS = 60
+
+
+class Operator:
+    """A running operator."""
+
+    def __init__(self, process: subprocess.Popen[bytes], session: aiohttp.ClientSession) -> None:
+        self._process, self._session = process, session
+        self.started = time.time()
+
+    def resident(self) -> int:
+        """Resident memory in bytes."""
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+    async def settled(self, seconds: float = 30) -> int:
+        """Resident memory once it has stopped changing (by 1 % in 3 s), or after `seconds`."""
+        end, last = time.monotonic() + seconds, 0
+        while time.monotonic() < end:
+            now = self.resident()
+            if abs(now - last) <= now / 100:
+                return now
+            last = now
+            await asyncio.sleep(3)
+        return self.resident()
+
+    async def ready(self) -> float:
+        """Waits until it leads with a complete index; returns the seconds since its start."""
+        end = time.monotonic() + READY_SECONDS
+        while time.monotonic() < end:
+            if self._process.poll() is not None:
+                raise RuntimeError("crontask-operator ended while starting: see operator.log")
+            if await self._is_ready():
+                return time.time() - self.started
+            await asyncio.sleep(0.02)
+        raise TimeoutError(f"crontask-operator is not ready after {READY_SECONDS} s")
+
+    async def _is_ready(self) -> bool:
+        try:
+            async with self._session.get(f"http://{METRICS}/readyz") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    async def series(self) -> dict[str, float]:
+        """All metrics, by name and labels as they are written."""
+        async with self._session.get(f"http://{METRICS}/metrics") as answer:
+            text = await answer.text()
+        pairs = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+    async def stop(self) -> None:
+        """An orderly stop, and after a minute a forced one."""
+        self._process.send_signal(signal.SIGTERM)
+        end = time.monotonic() + 60
+        while self._process.poll() is None:
+            if time.monotonic() > end:
+                self._process.kill()
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def running(cluster: Cluster, *, wait: bool = True) -> AsyncIterator[Operator]:
+    """The operator while the block runs; with `wait`, ready before it begins."""
+    env = {
+        **os.environ,
+        "KUBECONFIG": str(cluster.operator_kubeconfig),
+        "CRONTASK_IDENTITY": "bench",
+        "CRONTASK_METRICS_ADDRESS": METRICS,
+        "CRONTASK_EGRESS_ALLOW": "127.0.0.0/8",
+    }
+    program = Path(sys.executable).parent / "crontask-operator"
+    with (cluster.folder / "logs" / "operator.log").open("ab") as log:
+        process = subprocess.Popen([str(program)], env=env, stdout=log, stderr=log)  # noqa: ASYNC220 - brief
+    async with aiohttp.ClientSession() as session:
+        operator = Operator(process, session)
+        try:
+            if wait:
+                await operator.ready()
+            yield operator
+        finally:
+            await operator.stop()

@@ -1,0 +1,38 @@
+"""What the loopback receiver wrote down: which call of which instant arrived when (pure)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One HTTP call as it arrived."""
+
+    path: str
+    key: str
+    """Idempotency-Key: the execution's name."""
+    scheduled_at: float
+    at: float
+
+    @property
+    def lateness(self) -> float:
+        """Seconds from the scheduled instant to the arrival."""
+        return self.at - self.scheduled_at
+
+
+def parse(line: bytes) -> Arrival | None:
+    """The call of one line; None for calls that no CronTask has made."""
+    seen = orjson.loads(line)
+    headers = seen["headers"]
+    if "CronTask-Scheduled-At" not in headers:
+        return None
+    scheduled = datetime.fromisoformat(headers["CronTask-Scheduled-At"])
+    return Arrival(seen["path"], headers["Idempotency-Key"], scheduled.timestamp(), seen["time_us"] / 1e6)
+
+
+def at_path(arrivals: Iterable[Arrival], path: str) -> list[Arrival]:
+    """The calls to one path."""
+    return [arrival for arrival in arrivals if arrival.path == path]
