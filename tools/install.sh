@@ -25,13 +25,14 @@ if ! suits .venv/bin/python || ! .venv/bin/python -c 'import pip' 2>/dev/null; t
   python=$(find_python)
   "$python" -c 'import venv, ensurepip' 2>/dev/null || fail "$python has no venv module: install it" \
     "(Debian: apt-get install python3-venv), or name another Python with PYTHON=/path/to/python3."
+  echo "Making .venv (some seconds) …" >&2
   rm -rf .venv
   "$python" -m venv .venv || fail "$python -m venv failed: see above, or name another Python with PYTHON=…"
 fi
 install=".venv/bin/python -m pip install --quiet --disable-pip-version-check"
 rm -f .venv/project-stamp
 if [ "$(cat .venv/packages-stamp 2>/dev/null)" != "$packages" ]; then
-  echo "Installing the locked Python packages into .venv (about a minute) …" >&2
+  echo "Installing the locked Python packages into .venv (one to three minutes) …" >&2
   $install --require-hashes -r requirements/dev.txt ||
     fail "The Python packages could not be installed: see above, check the connection to the package index, try again."
   echo "$packages" > .venv/packages-stamp

@@ -36,6 +36,7 @@ class Tally:
     skipped: int = 0
     missed: int = 0
     consecutive_failures: int = 0
+    last_run: datetime | None = None
     last_schedule: datetime | None = None
     last_successful: datetime | None = None
     last_failed: datetime | None = None
@@ -106,6 +107,7 @@ def tally_of(status: TaskStatus) -> Tally:
         skipped=counts.skipped,
         missed=counts.missed,
         consecutive_failures=status.consecutive_failures,
+        last_run=status.last_run_time,
         last_schedule=status.last_schedule_time,
         last_successful=status.last_successful_time,
         last_failed=status.last_failed_time,
@@ -125,6 +127,7 @@ def status_of(tally: Tally, **rest: Any) -> TaskStatus:
     return TaskStatus(
         counts=tally.counts(),
         consecutive_failures=tally.consecutive_failures,
+        last_run_time=tally.last_run,
         last_schedule_time=tally.last_schedule,
         last_successful_time=tally.last_successful,
         last_failed_time=tally.last_failed,

@@ -128,12 +128,22 @@ class Executions:
             case Finish():
                 self.finish(run, step.phase, step.reason, step.message)
             case _:
+                self._tell_why_it_waits(run)
                 self._look_again(run, getattr(step, "until", None), now)
+
+    def _tell_why_it_waits(self, run: Run) -> None:
+        """Shows meanwhile what keeps a pod from starting, such as an image that cannot be pulled."""
+        waiting = run.pod.waiting if run.pod is not None else ""
+        telling = "" if waiting in ("ContainerCreating", "PodInitializing") else waiting
+        if run.stop is None and run.pod is not None and run.reason != telling:
+            run.reason, run.message = telling, run.pod.message if telling else ""
+            self._records.touch(run, RECORD_AFTER)
 
     def stop(self, run: Run, reason: StopReason) -> None:
         """Ends an execution before its time."""
         if run.stop is None and run.phase not in FINAL_PHASES:
             run.stop = run.reason = reason  # stored as well, for a successor that sees the pod end
+            run.message = "Stopping; a pod has its grace period to end by itself."
             self._records.touch(run, 0)
             log.info("stopping", execution=str(run.key), reason=reason)
             self.advance(run)
@@ -180,6 +190,9 @@ class Executions:
                 run.lateness_milliseconds = max(0, round(late / timedelta(milliseconds=1)))
             if run.trigger == "Schedule":
                 self._metrics.lateness(self._kind(run), late.total_seconds())
+            task = self._index.tasks.get(run.task)
+            if task is not None:
+                task.tally.last_run = at
         run.attempts[-1] = run.attempts[-1].model_copy(update={"started_at": at})
         log.info("started", execution=str(run.key), attempt=run.attempts[-1].number, late_ms=run.lateness_milliseconds)
         if pod is not None:

@@ -133,7 +133,7 @@ class Tasks:
                 "Scheduled", "False", "Suspended", "spec.suspend is true", generation=generation, now=now
             )
         elif task.wake_at is None:
-            never = "The schedule has no further instant."
+            never = "The schedule has no further instant; the task runs only by hand now."
             tally.set_condition("Scheduled", "False", "NoFurtherInstant", never, generation=generation, now=now)
         else:
             tally.set_condition("Scheduled", "True", "Waiting", "", generation=generation, now=now)

@@ -66,7 +66,8 @@ def start_receiver(settings: Settings, facts: Facts, env: Mapping[str, str]) -> 
     facts = replace(facts, receiver=port).write(state.facts)
     command = [sys.executable, "-P", str(TOOLS / "receiver.py"), f"--port={port}", f"--record={state.received}"]
     processes.start(state, "receiver", command, env)
-    processes.wait_ready(state, "receiver", partial(_answers, receiver_url(facts)), settings.wait)
+    ready = partial(_answers, state, "receiver", port, "/")
+    processes.wait_ready(state, "receiver", ready, settings.wait)
     return facts
 
 
@@ -97,7 +98,7 @@ def start_operators(settings: Settings, facts: Facts, env: Mapping[str, str]) ->
             own = operator_environment(state, number, port, facts.subnet, env)
             processes.start(state, operator_name(number), [str(program)], own)
     for number, port in enumerate(facts.operators, 1):
-        ready = partial(_answers, f"http://127.0.0.1:{port}/readyz")
+        ready = partial(_answers, state, operator_name(number), port, "/readyz")
         processes.wait_ready(state, operator_name(number), ready, settings.wait)
 
 
@@ -147,9 +148,13 @@ def _token(kubectl: Kubectl, wait: float) -> str:
     return base64.b64decode(found).decode()
 
 
-def _answers(url: str) -> bool:
+def _answers(state: State, name: str, port: int, path: str) -> bool:
+    """Whether it is our program that answers on the port, and not one that took it meanwhile."""
+    holder = ports.holder_of(port)
+    if holder is not None and holder.pid != processes.running(state, name):
+        return False
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError):
         return False

@@ -26,7 +26,7 @@ READY = "furnished"
 def init_script(folder: str, programs: str) -> str:
     """What the first process of the node does: its own /run and /var/lib, so that nothing lands on the machine.
 
-    It then sleeps as process 1; with SIGCHLD ignored the kernel reaps orphans by itself.
+    It then waits as process 1: a shell that waits for its own sleep also reaps what the node's pods leave behind.
     """
     covers = "\n".join(
         f"if [ -e /proc/sys/{name} ]; then mount --bind /mnt/kernel/{name} /proc/sys/{name}; fi" for name in KERNEL
@@ -42,8 +42,7 @@ echo 1 > /proc/sys/net/ipv4/ip_forward
 ip link set lo up
 mount --make-rshared /
 touch /mnt/{READY}
-trap '' CHLD
-exec sleep infinity
+while :; do sleep 3600 & wait $!; done
 """
 
 

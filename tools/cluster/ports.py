@@ -68,6 +68,7 @@ class Holder:
     """The process that listens on a port."""
 
     def __init__(self, pid: int, name: str, *, is_crontask: bool) -> None:
+        self.pid = pid
         self.text = f"{name} (process {pid})"
         self.is_crontask = is_crontask
 

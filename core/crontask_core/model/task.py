@@ -164,6 +164,9 @@ class TaskStatus(Model):
     active_count: int = Field(default=0, ge=0)
     """How many executions have not ended."""
 
+    last_run_time: datetime | None = None
+    """When an execution last began, whatever caused it."""
+
     last_schedule_time: datetime | None = None
     """The instant that was started last."""
 
