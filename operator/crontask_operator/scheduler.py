@@ -93,7 +93,7 @@ class Scheduler:
 
     async def _tick(self) -> None:
         now = self._clock.now()
-        batch = self._pop(now + self._ahead())
+        batch = self._pop(now)
         if not batch:
             self._changed.clear()
             await self._wait(self._changed, self._sleep_seconds(now))
@@ -122,9 +122,13 @@ class Scheduler:
         await self._sleep_until(through)
         self._fire(dues)
 
-    def _pop(self, until: datetime) -> list[Task]:
-        """The tasks whose instant comes up to `until`, each once."""
+    def _pop(self, now: datetime) -> list[Task]:
+        """The tasks of the earliest instant where it is time to begin with it, and whatever is late; each once."""
         batch: dict[Key, Task] = {}
+        if not self._heap or self._heap[0][0] - self._ahead() > now:
+            return []
+        # No further than the earliest: a later instant would make it wait.
+        until = max(now, self._heap[0][0])
         while self._heap and self._heap[0][0] <= until:
             at, _, key = heappop(self._heap)
             self._due_at[at] -= 1
