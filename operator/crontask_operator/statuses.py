@@ -27,6 +27,7 @@ dearest of all our requests to the API server (docs/decisions/0002); the executi
 SPACING = 1.0
 PUT_OFF_MOST = 8
 AGAIN = 5.0
+REFUSED = 60.0
 log = structlog.get_logger(__name__)
 
 
@@ -106,7 +107,8 @@ class Statuses:
             log.warning("the status has to wait", task=str(key), error=str(error))
             again = AGAIN
         except KubeError as error:
-            log.error("the status is refused", task=str(key), error=str(error))
+            log.error("the status is refused for now", task=str(key), error=str(error))
+            again = REFUSED
         finally:
             self._writing.discard(key)
             if key in self._touched_again:
