@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from crontask_core.history import Ended
 from crontask_core.model import FINAL_PHASES, Attempt, Phase, TaskSpec, Trigger
 from crontask_core.names import Key, execution_name, pod_name
 from crontask_core.planning.execution import (
@@ -30,9 +29,7 @@ from crontask_kube.clock import Clock
 from crontask_operator.index import Index, Run, Task
 from crontask_operator.metrics import Metrics
 from crontask_operator.ports import AttemptEnd, Executor
-from crontask_operator.recorder import Recorder
 from crontask_operator.records import Records
-from crontask_operator.statuses import Statuses
 
 RECORD_AFTER = 0.5
 """Seconds after which an execution that still runs is written; a shorter one is written once, at its end."""
@@ -59,13 +56,10 @@ class Executions:
         clock: Clock,
         *,
         records: Records,
-        statuses: Statuses,
-        recorder: Recorder,
         metrics: Metrics,
     ) -> None:
         self._index, self._clock = index, clock
-        self._records, self._statuses = records, statuses
-        self._recorder, self._metrics = recorder, metrics
+        self._records, self._metrics = records, metrics
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self.executors: dict[str, Executor] = {}
         self.on_unsent: Callable[[Task], None] = lambda task: None
@@ -249,7 +243,7 @@ class Executions:
         self.on_unsent(task)
 
     def finish(self, run: Run, phase: Phase, reason: str, message: str) -> None:
-        """The execution has its outcome: count it, tell of it, store it."""
+        """The execution has its outcome, which is stored now and counted when that is done (`accounts`)."""
         now = self._clock.now()
         run.phase, run.reason, run.message, run.finished_at = phase, reason, message, now
         self._cancel_timer(run)
@@ -257,31 +251,6 @@ class Executions:
         self._metrics.finished(kind, phase, reason)
         log.info("finished", execution=str(run.key), phase=phase, reason=reason, attempts=len(run.attempts))
         self._records.touch(run, 0)
-
-    def recorded(self, run: Run) -> None:
-        """The execution exists at the API server: its instant is accounted for (law 1)."""
-        task = self._index.tasks.get(run.task)
-        if task is not None and task.uid == run.uid and run.scheduled_at in task.unsaved:
-            task.unsaved.discard(run.scheduled_at)
-            self._statuses.touch(task, after_start=True)
-
-    def stored(self, run: Run) -> None:
-        """The final state is durable: it is counted, told of, and becomes history.
-
-        Not before: a successor counts what it finds ended and uncounted, and must not count it twice.
-        """
-        self._index.remove_run(run)
-        task, at = self._index.tasks.get(run.task), run.finished_at
-        if task is None or task.uid != run.uid or at is None:
-            return
-        task.unsaved.discard(run.scheduled_at)
-        task.tally.ended(run.key.name, run.phase, run.trigger, run.reason or None, at)
-        self._judge_failing(task, run, at)
-        if run.phase in ("Failed", "Lost"):
-            self._recorder.failed(task, run.key.name, run.reason, run.message, at)
-        if all(ended.name != run.key.name for ended in task.ended):
-            task.ended.append(Ended(run.key.name, run.phase, at))
-        self._statuses.touch(task)
 
     def leave(self) -> None:
         """This replica no longer leads: forget what is under way, the next leader adopts it."""
@@ -296,13 +265,6 @@ class Executions:
         run.attempts.append(Attempt(number=number, pod=pod))
         del run.attempts[1:-19]  # the status keeps the first and the latest ones
         self._executor(spec).start(run, spec, prepared)
-
-    def _judge_failing(self, task: Task, run: Run, now: datetime) -> None:
-        if run.phase == "Succeeded":
-            task.tally.set_condition("Failing", "False", "Succeeded", "", generation=task.generation, now=now)
-        elif run.phase in ("Failed", "Lost"):
-            message = run.message[:1024]
-            task.tally.set_condition("Failing", "True", run.reason, message, generation=task.generation, now=now)
 
     def _look_again(self, run: Run, at: datetime | None, now: datetime) -> None:
         self._cancel_timer(run)

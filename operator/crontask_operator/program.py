@@ -23,6 +23,7 @@ from crontask_kube.connection import Connection
 from crontask_kube.errors import KubeError
 from crontask_kube.lease import ShardLease
 from crontask_kube.resources import ENDPOINT_SLICES, EXECUTIONS, PODS, TASKS
+from crontask_operator.accounts import Accounts
 from crontask_operator.adoption import Adoption
 from crontask_operator.byhand import ByHand
 from crontask_operator.executions import Executions
@@ -90,10 +91,12 @@ class Operator:
         self.statuses = Statuses(self.api, index, self._writers, holds, self._starts_wait)
         self.sweeper = Sweeper(self.api, holds)
         recorder = Recorder(self.api, self._writers, identity, holds)
-        shared: dict[str, Any] = {"statuses": self.statuses, "recorder": recorder, "metrics": self.metrics}
-        self.executions = Executions(index, clock, records=self.records, **shared)
+        self.executions = Executions(index, clock, records=self.records, metrics=self.metrics)
+        accounts = Accounts(index, self.statuses, recorder)
         setting = Setting(zone, Key(settings.lease_namespace, settings.service_account))
-        self.tasks = Tasks(index, setting, executions=self.executions, **shared)
+        self.tasks = Tasks(
+            index, setting, executions=self.executions, statuses=self.statuses, recorder=recorder, metrics=self.metrics
+        )
         self.scheduler = Scheduler(index, self.tasks, self.lease, clock, self.metrics)
         by_hand = ByHand(
             index,
@@ -108,8 +111,8 @@ class Operator:
         self.truth = Truth(self.api, index, clock, self.tasks, self.adoption, settings.namespaces, self.scheduler.set)
         keeper = Keeper(self.sweeper)
         self.executions.on_unsent = self.scheduler.set
-        self.records.on_recorded.append(self.executions.recorded)
-        self.records.on_stored.append(self.executions.stored)
+        self.records.on_recorded.append(accounts.recorded)
+        self.records.on_stored.append(accounts.stored)
         self.records.on_stored.append(keeper.run_stored)
         self.statuses.on_stored = keeper.status_stored
         common: dict[str, Any] = {"reports": self.executions, "may_send": holds, "default_zone": zone}

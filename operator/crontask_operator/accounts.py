@@ -1,0 +1,51 @@
+"""What a task's status says of its executions: counted when the record is durable, never before.
+
+A successor counts what it finds ended and uncounted (`Tasks.settle`), so that
+whatever dies when, each execution is counted once.
+"""
+
+from datetime import datetime
+
+from crontask_core.history import Ended
+from crontask_operator.index import Index, Run, Task
+from crontask_operator.recorder import Recorder
+from crontask_operator.statuses import Statuses
+
+
+class Accounts:
+    """Folds stored executions into their task."""
+
+    def __init__(self, index: Index, statuses: Statuses, recorder: Recorder) -> None:
+        self._index, self._statuses, self._recorder = index, statuses, recorder
+
+    def recorded(self, run: Run) -> None:
+        """The execution exists at the API server: its instant is accounted for (law 1)."""
+        task = self._index.tasks.get(run.task)
+        if task is not None and task.uid == run.uid and run.scheduled_at in task.unsaved:
+            task.unsaved.discard(run.scheduled_at)
+            self._statuses.touch(task, after_start=True)
+
+    def stored(self, run: Run) -> None:
+        """The final state is durable: it is counted, told of, and becomes history.
+
+        Not before: a successor counts what it finds ended and uncounted, and must not count it twice.
+        """
+        self._index.remove_run(run)
+        task, at = self._index.tasks.get(run.task), run.finished_at
+        if task is None or task.uid != run.uid or at is None:
+            return
+        task.unsaved.discard(run.scheduled_at)
+        task.tally.ended(run.key.name, run.phase, run.trigger, run.reason or None, at)
+        self._judge_failing(task, run, at)
+        if run.phase in ("Failed", "Lost"):
+            self._recorder.failed(task, run.key.name, run.reason, run.message, at)
+        if all(ended.name != run.key.name for ended in task.ended):
+            task.ended.append(Ended(run.key.name, run.phase, at))
+        self._statuses.touch(task)
+
+    def _judge_failing(self, task: Task, run: Run, now: datetime) -> None:
+        if run.phase == "Succeeded":
+            task.tally.set_condition("Failing", "False", "Succeeded", "", generation=task.generation, now=now)
+        elif run.phase in ("Failed", "Lost"):
+            message = run.message[:1024]
+            task.tally.set_condition("Failing", "True", run.reason, message, generation=task.generation, now=now)
