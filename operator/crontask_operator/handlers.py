@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import aiohttp
 import kopf
+from kopf._cogs.structs.references import Insights  # what `spawn_tasks` takes as a keyword, by no public name
 
 from crontask_core import names
 from crontask_kube.connection import Connection
@@ -20,6 +21,13 @@ Receive = Callable[[str, str | None, dict[str, Any]], None]
 """Called with the plural, the event's type (None for what a listing found) and the object."""
 
 CANCEL_ROUNDS = 10
+LOOK_SECONDS = 5.0
+"""How often it is looked whether Kopf watches every kind of ours; what it does not for two looks is an error."""
+WATCHED = (TASKS, EXECUTIONS, PODS)
+
+
+class UnwatchedError(Exception):
+    """Kopf does not watch a kind that it should."""
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
@@ -37,13 +45,14 @@ class NoDiffBase(kopf.DiffBaseStorage):
         """Nothing is stored."""
 
 
-def registry(receive: Receive, connection: Connection) -> kopf.OperatorRegistry:
-    """The handlers, with everything they know passed in."""
+def registry(receive: Receive, connection: Connection, sessions: list[aiohttp.ClientSession]) -> kopf.OperatorRegistry:
+    """The handlers, with everything they know passed in; what they open goes into `sessions`, for the caller to close."""
     made = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=made)
     async def login(**_: Any) -> kopf.ConnectionInfo | kopf.AiohttpSession:
-        session: aiohttp.ClientSession = connection.open_session()
+        session = connection.open_session()
+        sessions.append(session)
         return kopf.AiohttpSession(
             aiohttp_session=session, server=connection.server, default_namespace=connection.namespace
         )
@@ -93,10 +102,12 @@ async def watch(
     `ready` is set when Kopf has started and has put its own signal handlers in place.
     """
     before = asyncio.all_tasks()
+    insights, sessions = Insights(), list[aiohttp.ClientSession]()
     roots = await kopf.spawn_tasks(
         # Kopf would ask for the user's name otherwise, which a container without such a user cannot tell.
         identity=cast(Any, "crontask-operator"),
-        registry=registry(receive, connection),
+        registry=registry(receive, connection, sessions),
+        insights=insights,
         settings=kopf_settings or settings(),
         clusterwide=not namespaces,
         namespaces=namespaces,
@@ -104,13 +115,32 @@ async def watch(
         ready_flag=ready,
         stop_flag=stop,
     )
+    ends = [*roots, asyncio.create_task(_unwatched(insights))]
     try:
-        await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         await _end_all_but(before)
-    for root in roots:
+        for session in sessions:
+            await session.close()
+    for root in ends:
         if root.done() and not root.cancelled() and (error := root.exception()) is not None:
             raise error
+
+
+async def _unwatched(insights: Insights) -> None:
+    """Raises once a kind of ours has not been watched for a while.
+
+    Kopf looks for kinds when it starts and when a CRD changes. The API server's discovery may lag behind that change
+    (seen with 1.45.2 after CRDs had been deleted and applied again), and then Kopf does not look again.
+    """
+    missing: set[str] = set()
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        watched = {(resource.group, resource.plural) for resource in insights.watched_resources}
+        now = {wanted.plural for wanted in WATCHED if (wanted.group, wanted.plural) not in watched}
+        if lasting := now & missing:
+            raise UnwatchedError(f"{', '.join(sorted(lasting))} are not watched; is the CRD there?")
+        missing = now
 
 
 async def _end_all_but(before: set[asyncio.Task[Any]]) -> None:

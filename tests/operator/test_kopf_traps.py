@@ -12,6 +12,8 @@ from typing import Any, cast
 
 import pytest
 from fakes.apiserver import FakeApiServer
+from fakes.discovery import discovery
+from fakes.objects import Kind
 from fakes.world import Receiver, VirtualClock
 
 from crontask_kube.client import ApiClient
@@ -157,6 +159,24 @@ async def test_answers_that_last_longer_than_kopfs_patience(server: FakeApiServe
         # What is known goes on, because nothing of a start needs the watches.
         await some_more(server, "early")
         server.heal()
+        server.put(TASKS, {"metadata": {"name": "late"}, "spec": EVERY_SECOND})
+        await some_more(server, "late")
+
+
+async def test_a_kind_of_which_discovery_tells_too_late(server: FakeApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kopf looks for kinds at its start and when a CRD changes; if discovery lags behind that, never again."""
+    hidden, asked = {TASKS.plural}, asyncio.Event()
+
+    def lagging(path: str, kinds: list[Kind]) -> dict[str, Any] | None:
+        if path.strip("/") == f"apis/{TASKS.group}/{TASKS.version}":
+            asked.set()
+        return discovery(path, [kind for kind in kinds if kind.plural not in hidden])
+
+    monkeypatch.setattr("fakes.apiserver.discovery", lagging)
+    async with operating(server):
+        assert asked.is_set()
+        hidden.clear()
+        await server.until(lambda: bool(server.seen("list", TASKS)), 10)  # the take-over needs no discovery
         server.put(TASKS, {"metadata": {"name": "late"}, "spec": EVERY_SECOND})
         await some_more(server, "late")
 
