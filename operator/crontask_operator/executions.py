@@ -127,9 +127,11 @@ class Executions:
 
     def _tell_why_it_waits(self, run: Run) -> None:
         """Shows meanwhile what keeps a pod from starting, such as an image that cannot be pulled."""
-        waiting = run.pod.waiting if run.pod is not None else ""
-        telling = "" if waiting in ("ContainerCreating", "PodInitializing") else waiting
-        if run.stop is None and run.pod is not None and run.reason != telling:
+        attempt = run.attempt
+        if run.pod is None or run.stop is not None or attempt is None or attempt.finished_at is not None:
+            return
+        telling = "" if run.pod.waiting in ("ContainerCreating", "PodInitializing") else run.pod.waiting
+        if run.reason != telling:
             run.reason, run.message = telling, run.pod.message if telling else ""
             self._records.touch(run, RECORD_AFTER)
 

@@ -47,7 +47,7 @@ def ends(stage: Stage) -> list[End]:
         End("succeeds", pod("echo one; echo two"), "Succeeded", "Completed", exit_code=0, output="one\ntwo\n"),
         End("fails", pod("echo bad >&2; exit 3"), "Failed", "NonZeroExit", "exit code 3", 3, "bad\n"),
         End("no-image", pod("") | absent | {"pendingTimeoutSeconds": 20}, "Failed", "ImagePull", "absent:1"),
-        End("bad-image-name", pod("") | doomed, "Failed", "InvalidImageName", "NOT AN/image"),
+        End("bad-image-name", pod("") | doomed, "Failed", "ImagePull", "NOT AN/image"),
         End("out-of-memory", pod("x=a; while :; do x=$x$x; done", resources=tight), "Failed", "OOMKilled"),
         End(
             "deadline",

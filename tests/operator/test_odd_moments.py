@@ -213,3 +213,20 @@ async def test_a_lost_shard_lets_the_rest_of_the_loop_go_on(world: World) -> Non
     world.server.edit(LEASES, lease["metadata"]["name"], {"spec": spec}, namespace="crontask-system")
     await until(world, "12:00:03")
     assert not operator.leadership.holding
+
+
+async def test_a_pod_that_waits_says_why_meanwhile_and_not_afterwards(world: World) -> None:
+    world.task(schedule="0 12 * * *", pod={"image": "i", "pendingTimeoutSeconds": 10})
+    world.start()
+    await until(world, "12:00:01")
+    state = {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}
+    waiting = {"phase": "Pending", "containerStatuses": [{"name": "main", "state": state}]}
+    world.server.edit(PODS, f"{FIRST}-1", {"status": waiting})
+    await until(world, "12:00:03")
+    assert world.outcomes() == [(FIRST, "Running", "ImagePullBackOff")]
+    held = world.server.hold("patch", EXECUTIONS)
+    await until(world, "12:00:13")
+    world.server.edit(PODS, f"{FIRST}-1", {"status": waiting, "metadata": {"labels": {"a": "b"}}})
+    held.set()
+    await until(world, "12:00:30")
+    assert world.outcomes() == [(FIRST, "Failed", "ImagePull")]
