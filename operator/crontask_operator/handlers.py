@@ -46,7 +46,7 @@ class NoDiffBase(kopf.DiffBaseStorage):
 
 
 def registry(receive: Receive, connection: Connection, sessions: list[aiohttp.ClientSession]) -> kopf.OperatorRegistry:
-    """The handlers, with everything they know passed in; what they open goes into `sessions`, for the caller to close."""
+    """The handlers, with everything they know passed in; what they open goes into `sessions`, to be closed later."""
     made = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=made)

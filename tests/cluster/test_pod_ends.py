@@ -46,7 +46,7 @@ def ends(stage: Stage) -> list[End]:
     return [
         End("succeeds", pod("echo one; echo two"), "Succeeded", "Completed", exit_code=0, output="one\ntwo\n"),
         End("fails", pod("echo bad >&2; exit 3"), "Failed", "NonZeroExit", "exit code 3", 3, "bad\n"),
-        End("no-image", pod("") | absent | {"pendingTimeoutSeconds": 20}, "Failed", "ImagePull", "absent:1"),
+        End("no-image", pod("") | absent | {"pendingTimeoutSeconds": 25}, "Failed", "ImagePull", "absent:1"),
         End("bad-image-name", pod("") | doomed, "Failed", "ImagePull", "NOT AN/image"),
         End("out-of-memory", pod("x=a; while :; do x=$x$x; done", resources=tight), "Failed", "OOMKilled"),
         End(
@@ -74,7 +74,7 @@ def ends(stage: Stage) -> list[End]:
         ),
         End(
             "no-secret",
-            pod("true", env=from_nowhere) | {"pendingTimeoutSeconds": 20},
+            pod("true", env=from_nowhere) | {"pendingTimeoutSeconds": 25},
             "Failed",
             "ContainerConfig",
             '"nothing" not found',
