@@ -4,7 +4,8 @@ set -eu
 cd "$(dirname "$0")/.."
 STATE=${STATE:-.cluster-test}
 METRICS_PORT=${METRICS_PORT:-0}
-export STATE METRICS_PORT PYTHONPATH=tools
+CLUSTER_WAIT=${CLUSTER_WAIT:-240}  # a busy machine must not fail a test
+export STATE METRICS_PORT CLUSTER_WAIT PYTHONPATH=tools
 
 [ "${KEEP:-}" = 1 ] || trap '.venv/bin/python -P -m cluster down' EXIT
 trap 'exit 130' INT TERM
