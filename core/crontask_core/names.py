@@ -47,6 +47,9 @@ class Kind:
 
 TASK = Kind("CronTask", "crontasks", "crontask", "ct")
 EXECUTION = Kind("CronTaskExecution", "crontaskexecutions", "crontaskexecution", "cte")
+GROUP_KIND = Kind("CronTaskGroup", "crontaskgroups", "crontaskgroup", "ctg")
+TARGET = Kind("CronTaskTarget", "crontasktargets", "crontasktarget", "ctt")
+CALENDAR = Kind("CronTaskCalendar", "crontaskcalendars", "crontaskcalendar", "ctc")
 
 
 @dataclass(frozen=True, slots=True, order=True)

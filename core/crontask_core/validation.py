@@ -61,9 +61,12 @@ def begins_anew(old: str, new: str) -> bool:
 
 def read_schedule(spec: TaskSpec, key: Key, created: datetime, setting: Setting) -> Schedule:
     """The task's schedule; raises `FieldError` with the path of the field that is wrong."""
+    if spec.schedule is None and not (spec.schedules or spec.calendar or spec.first_run_at or spec.after):
+        remedy = "set schedule, schedules, calendar, firstRunAt or after"
+        raise FieldError("spec.schedule", "", "is not set, and nothing else says when the task runs", remedy)
     try:
         return parse(
-            spec.schedule,
+            spec.schedule or "@manual",
             grammar=spec.grammar,
             zone=spec.time_zone or setting.default_zone,
             identity=str(key),

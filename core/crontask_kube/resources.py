@@ -46,6 +46,9 @@ def _part(text: str) -> str:
 
 TASKS = Resource(names.GROUP, names.VERSION, names.TASK.plural)
 EXECUTIONS = Resource(names.GROUP, names.VERSION, names.EXECUTION.plural)
+GROUPS = Resource(names.GROUP, names.VERSION, names.GROUP_KIND.plural)
+TARGETS = Resource(names.GROUP, names.VERSION, names.TARGET.plural)
+CALENDARS = Resource(names.GROUP, names.VERSION, names.CALENDAR.plural)
 PODS = Resource("", "v1", "pods")
 SECRETS = Resource("", "v1", "secrets")
 EVENTS = Resource("events.k8s.io", "v1", "events")

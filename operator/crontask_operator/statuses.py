@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from crontask_core.model import ActiveExecution, TaskStatus
-from crontask_core.model.task import MAX_ACTIVE_SHOWN, NEXT_RUNS
+from crontask_core.model.task_status import MAX_ACTIVE_SHOWN, NEXT_RUNS
 from crontask_core.names import Key
 from crontask_core.tally import status_of
 from crontask_kube.client import ApiClient

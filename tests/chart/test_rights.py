@@ -14,9 +14,11 @@ CLUSTER = {
     ("apiextensions.k8s.io", "customresourcedefinitions"): READ,
     ("", "namespaces"): {"list", "watch"},
 }
+KINDS = ["crontasks", "crontaskgroups", "crontasktargets", "crontaskcalendars"]
 TASKS = {
-    ("crontask.dev", "crontasks"): READ,
-    ("crontask.dev", "crontasks/status"): {"patch"},
+    **{("crontask.dev", kind): READ for kind in KINDS},
+    **{("crontask.dev", f"{kind}/status"): {"patch"} for kind in KINDS},
+    ("crontask.dev", "crontasks"): READ | {"delete"},
     ("crontask.dev", "crontaskexecutions"): READ | {"create", "patch", "deletecollection"},
     ("", "pods"): READ | {"create", "delete", "deletecollection"},
     ("", "pods/log"): {"get"},
@@ -77,17 +79,17 @@ def test_no_role_has_a_wildcard_or_grants_rights(render: Render) -> None:
 USERS = [
     (
         "view",
-        {("crontask.dev", "crontasks"): READ, ("crontask.dev", "crontaskexecutions"): READ},
+        {("crontask.dev", kind): READ for kind in [*KINDS, "crontaskexecutions"]},
         {"rbac.authorization.k8s.io/aggregate-to-view": "true"},
     ),
     (
         "edit",
-        {("crontask.dev", "crontasks"): WRITE, ("crontask.dev", "crontaskexecutions"): WRITE},
+        {("crontask.dev", kind): WRITE for kind in [*KINDS, "crontaskexecutions"]},
         {"rbac.authorization.k8s.io/aggregate-to-edit": "true"},
     ),
     (
         "run",
-        {("crontask.dev", "crontasks"): READ, ("crontask.dev", "crontaskexecutions"): READ | {"create"}},
+        {("crontask.dev", kind): READ for kind in KINDS} | {("crontask.dev", "crontaskexecutions"): READ | {"create"}},
         {},
     ),
 ]

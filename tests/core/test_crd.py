@@ -204,7 +204,7 @@ def test_what_a_minimal_task_is_stored_with() -> None:
     """The scalars of the spec and of the objects that are there; nothing for those that are not."""
     spec = schema_of(TASKS)["properties"]["spec"]["properties"]
     filled = {name: field["default"] for name, field in spec.items() if "default" in field}
-    assert filled == {"grammar": "standard", "suspend": False, "concurrencyPolicy": "Allow"}
+    assert filled == {"grammar": "standard", "suspend": False, "concurrencyPolicy": "Allow", "deleteAfter": "Never"}
 
 
 class Inner(Model):

@@ -33,7 +33,7 @@ def http(**rest: Any) -> dict[str, Any]:
 
 # What is changed in a good task; the path, what is shown of the value, and a word of the remedy.
 WRONG: list[tuple[str, dict[str, Any], str, str, str]] = [
-    ("no schedule", {"schedule": None}, "spec.schedule", "None", "kubectl explain crontask.spec.schedule"),
+    ("no schedule", {"schedule": None}, "spec.schedule", "", "set schedule, schedules"),
     ("an empty schedule", {"schedule": ""}, "spec.schedule", "", "kubectl explain"),
     ("a schedule that is no text", {"schedule": 5}, "spec.schedule", "5", "kubectl explain"),
     ("a minute too many", {"schedule": "61 * * * *"}, "spec.schedule", "61", ""),

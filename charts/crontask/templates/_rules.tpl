@@ -1,12 +1,16 @@
 {{/* What the operator may do wherever tasks are: cluster-wide, or in each watched namespace. */}}
 {{- define "crontask.taskRules" -}}
-# The schedule: the operator reads tasks and never writes a spec.
+# The schedule: the operator reads tasks and never writes a spec; it deletes those that ask for it (spec.deleteAfter).
 - apiGroups: [crontask.dev]
   resources: [crontasks]
-  verbs: [get, list, watch]
-# The outcome of tasks.
+  verbs: [get, list, watch, delete]
+# What tasks refer to.
 - apiGroups: [crontask.dev]
-  resources: [crontasks/status]
+  resources: [crontaskgroups, crontasktargets, crontaskcalendars]
+  verbs: [get, list, watch]
+# The outcome of tasks, and what the operator makes of the others.
+- apiGroups: [crontask.dev]
+  resources: [crontasks/status, crontaskgroups/status, crontasktargets/status, crontaskcalendars/status]
   verbs: [patch]
 # One record for each run; surplus history is deleted, many at once.
 - apiGroups: [crontask.dev]

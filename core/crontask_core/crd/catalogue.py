@@ -7,9 +7,21 @@ ValidatingAdmissionPolicy keeps its status to the operator (docs/crontask.md).
 """
 
 from crontask_core.crd.resource import Column, Resource
-from crontask_core.model import ExecutionSpec, ExecutionStatus, TaskSpec, TaskStatus
-from crontask_core.names import EXECUTION, TASK
+from crontask_core.model import (
+    CalendarSpec,
+    CalendarStatus,
+    ExecutionSpec,
+    ExecutionStatus,
+    GroupSpec,
+    GroupStatus,
+    TargetSpec,
+    TargetStatus,
+    TaskSpec,
+    TaskStatus,
+)
+from crontask_core.names import CALENDAR, EXECUTION, GROUP_KIND, TARGET, TASK
 
+_READY = '.status.conditions[?(@.type=="Ready")].status'
 _AGE = Column("Age", ".metadata.creationTimestamp", "How long ago the object was created.", "date")
 
 TASKS = Resource(
@@ -21,11 +33,13 @@ TASKS = Resource(
         Column("Schedule", ".spec.schedule", "When the task is due."),
         Column("Zone", ".spec.timeZone", "The time zone of the schedule.", wide=True),
         Column("Suspend", ".spec.suspend", "Whether the schedule is paused.", "boolean"),
+        Column("Group", ".spec.group", "The group whose limits hold too.", wide=True),
         Column("Active", ".status.activeCount", "How many executions have not ended.", "integer"),
+        Column("Queued", ".status.queuedCount", "How many of them wait for their turn.", "integer", wide=True),
         Column("Last Outcome", ".status.lastExecution.phase", "How the execution ended that ended last."),
         Column("Last Run", ".status.lastRunTime", "How long ago an execution last began.", "date"),
         Column("Next Run", ".status.nextRuns[0]", "The next instant."),
-        Column("Ready", '.status.conditions[?(@.type=="Ready")].status', "Whether the task can be run."),
+        Column("Ready", _READY, "Whether the task can be run."),
         _AGE,
     ),
     selectable=(".spec.suspend",),
@@ -52,4 +66,47 @@ EXECUTIONS = Resource(
     status_subresource=False,
 )
 
-RESOURCES = (TASKS, EXECUTIONS)
+GROUPS = Resource(
+    kind=GROUP_KIND,
+    description="A CronTaskGroup limits and freezes the tasks that name it.",
+    spec=GroupSpec,
+    status=GroupStatus,
+    columns=(
+        Column("Suspend", ".spec.suspend", "Whether all tasks of the group are paused.", "boolean"),
+        Column("Limit", ".spec.concurrencyLimit", "How many executions may run at once.", "integer"),
+        Column("Tasks", ".status.taskCount", "How many tasks name the group.", "integer"),
+        Column("Active", ".status.activeCount", "How many of their executions run.", "integer"),
+        Column("Queued", ".status.queuedCount", "How many of their executions wait.", "integer"),
+        Column("Frozen", '.status.conditions[?(@.type=="Frozen")].status', "Whether nothing starts just now."),
+        Column("Ready", _READY, "Whether the group can be used."),
+        _AGE,
+    ),
+    selectable=(),
+    status_subresource=True,
+)
+
+TARGETS = Resource(
+    kind=TARGET,
+    description="A CronTaskTarget is a place where pods of tasks run: an overlay on their pod template.",
+    spec=TargetSpec,
+    status=TargetStatus,
+    columns=(Column("Ready", _READY, "Whether pods can be made with it."), _AGE),
+    selectable=(),
+    status_subresource=True,
+)
+
+CALENDARS = Resource(
+    kind=CALENDAR,
+    description="A CronTaskCalendar covers days and times, which tasks exclude or keep to.",
+    spec=CalendarSpec,
+    status=CalendarStatus,
+    columns=(
+        Column("Zone", ".spec.timeZone", "The time zone of its days."),
+        Column("Ready", _READY, "Whether the calendar can be read."),
+        _AGE,
+    ),
+    selectable=(),
+    status_subresource=True,
+)
+
+RESOURCES = (TASKS, EXECUTIONS, GROUPS, TARGETS, CALENDARS)

@@ -69,7 +69,7 @@ def _version(resource: Resource) -> Schema:
         "storage": True,
         **subresources,
         "additionalPrinterColumns": [_column(column) for column in resource.columns],
-        "selectableFields": [{"jsonPath": path} for path in resource.selectable],
+        **({"selectableFields": [{"jsonPath": path} for path in resource.selectable]} if resource.selectable else {}),
         "schema": {"openAPIV3Schema": schema_of(resource)},
     }
 

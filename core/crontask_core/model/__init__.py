@@ -8,54 +8,78 @@ from crontask_core.model.action import (
     HttpTimeouts,
     PodAction,
     SecretKeyRef,
+    ServiceAccountToken,
     Success,
     Tls,
 )
+from crontask_core.model.base import Condition
+from crontask_core.model.calendar import CalendarSpec, CalendarStatus
 from crontask_core.model.execution import (
     FINAL_PHASES,
     Attempt,
+    Backfill,
+    BackfillProgress,
     ExecutionSpec,
     ExecutionStatus,
+    Overrides,
     Phase,
     TaskRef,
     Timings,
     Trigger,
 )
-from crontask_core.model.policy import Backoff, ConcurrencyPolicy, History, Missed, Retry
-from crontask_core.model.task import (
-    ActiveExecution,
-    Condition,
-    Counts,
-    Grammar,
-    LastExecution,
-    TaskSpec,
-    TaskStatus,
-)
+from crontask_core.model.group import Freeze, GroupSpec, GroupStatus
+from crontask_core.model.ledger import LedgerEntry, Outcome
+from crontask_core.model.notify import Notify, NotifyWhen, PendingNotification
+from crontask_core.model.policy import Backoff, ConcurrencyPolicy, History, Missed, Overridable, Retry
+from crontask_core.model.target import TargetSpec, TargetStatus
+from crontask_core.model.task import Grammar, TaskSpec
+from crontask_core.model.task_status import ActiveExecution, Counts, LastExecution, TaskStatus
+from crontask_core.model.timing import After, CalendarSets, Dst
 
 __all__ = [
     "FINAL_PHASES",
     "ActiveExecution",
+    "After",
     "Attempt",
     "Auth",
+    "Backfill",
+    "BackfillProgress",
     "Backoff",
+    "CalendarSets",
+    "CalendarSpec",
+    "CalendarStatus",
     "ConcurrencyPolicy",
     "Condition",
     "Counts",
+    "Dst",
     "EnvVar",
     "ExecutionSpec",
     "ExecutionStatus",
+    "Freeze",
     "Grammar",
+    "GroupSpec",
+    "GroupStatus",
     "Header",
     "History",
     "HttpAction",
     "HttpTimeouts",
     "LastExecution",
+    "LedgerEntry",
     "Missed",
+    "Notify",
+    "NotifyWhen",
+    "Outcome",
+    "Overridable",
+    "Overrides",
+    "PendingNotification",
     "Phase",
     "PodAction",
     "Retry",
     "SecretKeyRef",
+    "ServiceAccountToken",
     "Success",
+    "TargetSpec",
+    "TargetStatus",
     "TaskRef",
     "TaskSpec",
     "TaskStatus",

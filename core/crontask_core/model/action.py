@@ -208,11 +208,26 @@ class BearerAuth(Model):
     """The key that holds the token."""
 
 
+class ServiceAccountToken(Model):
+    """A short-lived token of a ServiceAccount in the task's namespace, made for each attempt."""
+
+    service_account_name: SecretName = "default"
+    """The name of the ServiceAccount."""
+
+    audience: str = Field(min_length=1, max_length=253)
+    """Whom the token is for; the receiver must check that this is its own name."""
+
+
 class Auth(Model):
     """Credentials of the call, by reference to Secrets in the task's namespace."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(("has(self.basic) != has(self.bearer)", "set exactly one of basic and bearer"))
+        json_schema_extra=rules(
+            (
+                "[has(self.basic), has(self.bearer), has(self.serviceAccountToken)].filter(way, way).size() == 1",
+                "set exactly one of basic, bearer and serviceAccountToken",
+            )
+        )
     )
 
     basic: BasicAuth | None = None
@@ -221,12 +236,18 @@ class Auth(Model):
     bearer: BearerAuth | None = None
     """Bearer token (RFC 6750)."""
 
+    service_account_token: ServiceAccountToken | None = None
+    """Bearer token of a ServiceAccount, with an audience; needs the operator's right to make such tokens."""
+
 
 class Success(Model):
     """When an answer counts as success."""
 
     codes: list[Codes] = Field(default=["200-299"], min_length=1, max_length=50)
     """Status codes and ranges of them, such as "200" or "200-299"; "200-299" alone by default."""
+
+    redirects: bool = False
+    """Whether a redirect (301, 302, 303, 307, 308) that is not followed counts as success."""
 
     body_regex: str | None = Field(default=None, min_length=1, max_length=1000)
     """A regular expression (RE2 syntax) that must match somewhere in the part of the body that was read."""

@@ -6,6 +6,7 @@ schema can say stands here: bounds, enums, shapes of text, and CEL rules through
 refused them, and an older operator must survive a newer schema.
 """
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -54,3 +55,25 @@ def keyed_list(*keys: str) -> JsonDict:
 
 
 ConditionStatus = Literal["True", "False", "Unknown"]
+
+
+class Condition(Model):
+    """One condition, as in other Kubernetes objects."""
+
+    type: str = Field(max_length=316)
+    """Such as Ready; `kubectl explain` of the object's `status.conditions` lists them."""
+
+    status: ConditionStatus
+    """True, False or Unknown."""
+
+    observed_generation: int | None = None
+    """The generation of the spec that the condition speaks of."""
+
+    last_transition_time: datetime
+    """When the status last changed."""
+
+    reason: str = Field(max_length=1024)
+    """Why, in one word."""
+
+    message: str = Field(default="", max_length=32_768)
+    """The same for a human, with the field's path where a field is wrong."""

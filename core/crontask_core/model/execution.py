@@ -5,11 +5,12 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from crontask_core.model.base import Model, rules
-from crontask_core.model.policy import MAX_OUTPUT_BYTES
+from crontask_core.model.action import EnvVar, Header, Text, Url
+from crontask_core.model.base import Model, keyed_list, rules
+from crontask_core.model.policy import MAX_OUTPUT_BYTES, YEAR
 
-Trigger = Literal["Schedule", "Manual", "CatchUp"]
-Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled", "Lost"]
+Trigger = Literal["Schedule", "Manual", "After", "CatchUp", "Backfill"]
+Phase = Literal["Pending", "Queued", "Running", "Succeeded", "Failed", "Cancelled", "Lost"]
 FINAL_PHASES: frozenset[Phase] = frozenset({"Succeeded", "Failed", "Cancelled", "Lost"})
 MAX_ATTEMPTS_KEPT = 20
 MAX_MESSAGE = 1024
@@ -20,6 +21,67 @@ class TaskRef(Model):
 
     name: str = Field(min_length=1, max_length=253)
     """The name of a CronTask in the same namespace."""
+
+
+class Overrides(Model):
+    """What a run by hand does otherwise than its task says, as far as the task's `overridable` allows it."""
+
+    env: list[EnvVar] | None = Field(default=None, max_length=200, json_schema_extra=keyed_list("name"))
+    """Environment variables of every container, in place of those of the same name."""
+
+    args: list[Text] | None = Field(default=None, max_length=1000)
+    """The arguments of the first container."""
+
+    url: Url | None = None
+    """The URL of the call."""
+
+    headers: list[Header] | None = Field(default=None, max_length=100)
+    """Request headers, in place of those of the same name."""
+
+    body: Text | None = None
+    """The request's body."""
+
+    timeout_seconds: int | None = Field(default=None, ge=1, le=YEAR)
+    """How long each attempt may take."""
+
+
+class Backfill(Model):
+    """Past instants to be run, each once, in their order."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(("self.start <= self.end", "end is before start; swap the two", ".end"))
+    )
+
+    start: datetime
+    """The first moment of the range."""
+
+    end: datetime
+    """The last moment of the range, itself included; it must have passed."""
+
+    parallelism: int = Field(default=1, ge=1, le=100)
+    """How many instants may run at once."""
+
+    again: bool = False
+    """Whether instants that were started before are run once more; by default they are left out."""
+
+
+class BackfillProgress(Model):
+    """How far a backfill is."""
+
+    total: int = Field(default=0, ge=0)
+    """How many instants the range holds."""
+
+    succeeded: int = Field(default=0, ge=0)
+    """How many of them succeeded."""
+
+    failed: int = Field(default=0, ge=0)
+    """How many of them ended otherwise."""
+
+    skipped: int = Field(default=0, ge=0)
+    """How many were left out, because they had been started before."""
+
+    cursor: datetime | None = None
+    """Every instant up to this one has been begun or left out."""
 
 
 class ExecutionSpec(Model):
@@ -48,6 +110,22 @@ class ExecutionSpec(Model):
                 "scheduledAt cannot be changed; create another execution",
                 ".scheduledAt",
             ),
+            (
+                "has(self.backfill) == has(oldSelf.backfill)"
+                " && (!has(self.backfill) || self.backfill == oldSelf.backfill)",
+                "backfill cannot be changed; stop this one and create another",
+                ".backfill",
+            ),
+            (
+                "!has(self.overrides) || self.trigger == 'Manual'",
+                "overrides belong to an execution that is made by hand; remove overrides, or set trigger to Manual",
+                ".overrides",
+            ),
+            (
+                "!has(self.backfill) || (has(self.trigger) && self.trigger == 'Backfill')",
+                "backfill needs the trigger Backfill; set it, or remove backfill",
+                ".trigger",
+            ),
         )
     )
 
@@ -55,10 +133,22 @@ class ExecutionSpec(Model):
     """The task to run."""
 
     trigger: Trigger = "Manual"
-    """What caused the execution: the schedule, somebody's wish, or the make-up for a missed instant."""
+    """
+    What caused the execution: the schedule, somebody's wish (Manual), the end of another task (After), the make-up
+    for a missed instant (CatchUp), or somebody's wish to run past instants (Backfill).
+    """
 
     scheduled_at: datetime | None = None
     """The instant that the execution is for; empty on a manual execution, which is for the moment of its creation."""
+
+    parent: str | None = Field(default=None, max_length=253)
+    """The execution that caused this one, with the triggers After and Backfill."""
+
+    overrides: Overrides | None = None
+    """What is done otherwise than the task says."""
+
+    backfill: Backfill | None = None
+    """With the trigger Backfill: the past instants to run; this execution then stands for all of them."""
 
     stop: bool = False
     """Set to true to stop the execution: its pod is deleted, its call is dropped, no attempt follows."""
@@ -101,6 +191,9 @@ class Attempt(Model):
     message: str | None = Field(default=None, max_length=MAX_MESSAGE)
     """The same for a human."""
 
+    target: str | None = Field(default=None, max_length=253)
+    """The CronTaskTarget that it ran at."""
+
     pod: str | None = Field(default=None, max_length=253)
     """The name of the attempt's pod."""
 
@@ -121,7 +214,7 @@ class ExecutionStatus(Model):
     """What the operator knows of the execution; written by it alone."""
 
     phase: Phase = "Pending"
-    """Pending, Running, or how it ended: Succeeded, Failed, Cancelled, Lost."""
+    """Pending, Queued (waits for its turn), Running, or how it ended: Succeeded, Failed, Cancelled, Lost."""
 
     reason: str | None = Field(default=None, max_length=64)
     """Why, in one word."""
@@ -146,3 +239,6 @@ class ExecutionStatus(Model):
 
     output_truncated: bool | None = None
     """Whether there was more output than is kept."""
+
+    backfill: BackfillProgress | None = None
+    """How far a backfill is."""

@@ -5,7 +5,7 @@ the others follow the libraries whose names they bear. Where in doubt a text
 passes, and the operator says in the Ready condition what is wrong with it.
 """
 
-_OTHER = "(has(self.grammar) && self.grammar != 'standard') || "
+_OTHER = "!has(self.schedule) || (has(self.grammar) && self.grammar != 'standard') || "
 _WORD = "self.schedule.trim().startsWith('@')"
 _ZONED = r"(?i)^\s*(CRON_)?TZ="
 _FIELDS = r"^\s*\S+(\s+\S+){4,6}\s*$"

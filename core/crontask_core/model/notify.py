@@ -1,0 +1,143 @@
+"""Notifications: when somebody is told of a task, by which way, and in which words.
+
+Every credential, the address of a webhook included, comes from a Secret. Texts may
+hold `$(CRONTASK_…)` references, those to the outcome included (docs/notifications.md).
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from crontask_core.model.action import Header, HttpMethod, SecretKeyRef, SecretName, Url
+from crontask_core.model.base import Model, rules, shaped
+
+NotifyWhen = Literal["Failure", "Recovery", "Success", "Always", "Late", "Missed", "Disabled", "Keyword"]
+MAX_PENDING = 20
+MAX_ATTEMPTS = 12
+
+MailAddress = Annotated[
+    str,
+    shaped(
+        r"^[^\s@<>,;]+@[^\s@<>,;]+$",
+        "write one plain address such as team@example.com",
+        longest=254,
+        shortest=3,
+    ),
+]
+
+
+class WebhookTo(Model):
+    """An HTTP request."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(("has(self.url) != has(self.urlFrom)", "set exactly one of url and urlFrom"))
+    )
+
+    url: Url | None = None
+    """The URL, where it is no secret."""
+
+    url_from: SecretKeyRef | None = None
+    """The key of a Secret that holds the URL."""
+
+    method: HttpMethod = "POST"
+    """The request's method."""
+
+    headers: list[Header] = Field(default=[], max_length=20)
+    """Request headers; Content-Type is application/json unless set here."""
+
+
+class EmailTo(Model):
+    """An e-mail, by the server that a Secret names."""
+
+    secret_name: SecretName
+    """
+    The Secret with the server's settings: host, from, and where needed port, username, password and security
+    (starttls, tls or none; starttls by default).
+    """
+
+    to: list[MailAddress] = Field(min_length=1, max_length=50)
+    """The addresses."""
+
+
+class SlackTo(Model):
+    """A message by a Slack incoming webhook."""
+
+    url_from: SecretKeyRef
+    """The key of a Secret that holds the webhook's URL."""
+
+
+class Notify(Model):
+    """Whom to tell, and when."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "[has(self.webhook), has(self.email), has(self.slack)].filter(way, way).size() == 1",
+                "set exactly one of webhook, email and slack",
+            ),
+            (
+                "has(self.keyword) == ('Keyword' in self.on)",
+                "keyword and the word Keyword in `on` belong together; set both or none",
+                ".keyword",
+            ),
+            (
+                "!has(self.after) || self.after == 1 || 'Failure' in self.on",
+                "after counts failures; add Failure to `on`, or remove after",
+                ".after",
+            ),
+        )
+    )
+
+    on: list[NotifyWhen] = Field(min_length=1, max_length=8)
+    """
+    When: Failure (of `after` executions in a row), Recovery (the first success after such a failure was told of),
+    Success, Always (each end), Late (begun `lateSeconds` after its instant), Missed, Disabled (by
+    disableAfterFailures), Keyword (the output matches `keyword`).
+    """
+
+    after: int = Field(default=1, ge=1, le=1000)
+    """How many executions must fail in a row before Failure is told; it is told once until a success."""
+
+    late_seconds: int = Field(default=60, ge=1, le=86_400)
+    """How much later than its instant an execution must begin to be told of as Late."""
+
+    keyword: str | None = Field(default=None, min_length=1, max_length=1000)
+    """A regular expression (RE2) that is looked for in the output that is kept."""
+
+    webhook: WebhookTo | None = None
+    """Tell by an HTTP request."""
+
+    email: EmailTo | None = None
+    """Tell by e-mail."""
+
+    slack: SlackTo | None = None
+    """Tell by Slack."""
+
+    subject: str | None = Field(default=None, max_length=500)
+    """The subject of an e-mail; a sensible one where it is absent."""
+
+    body: str | None = Field(default=None, max_length=16_384)
+    """The text, or the webhook's body; a sensible one (JSON for a webhook) where it is absent."""
+
+
+class PendingNotification(Model):
+    """A notification that has not been delivered yet."""
+
+    id: str = Field(max_length=64)
+    """The same in every try, so that a receiver can tell a repetition (header Idempotency-Key)."""
+
+    when: NotifyWhen
+    """What is told."""
+
+    way: int = Field(ge=0, le=100)
+    """The place in `spec.notify` of whom to tell."""
+
+    execution: str | None = Field(default=None, max_length=253)
+    """The execution that it is about."""
+
+    at: datetime
+    """The moment that it is about."""
+
+    tries: int = Field(default=0, ge=0)
+    """How often delivery was tried."""
