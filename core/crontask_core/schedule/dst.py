@@ -13,6 +13,8 @@ from crontask_core.schedule.fields import HORIZON, LAST_YEAR, Fields
 from crontask_core.schedule.zones import SECOND, Stretch, stretch_at
 
 EARLIEST_YEAR = 5
+Gap = Literal["Skip", "Shift"]
+Overlap = Literal["First", "Second", "Both"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,12 @@ class DstRules:
     `Second` and `Both` name the passes of an overlap that count.
     """
 
-    gap: Literal["Skip", "Shift"]
-    overlap: Literal["First", "Second", "Both"]
+    gap: Gap
+    overlap: Overlap
+
+    def but(self, gap: Gap | None, overlap: Overlap | None) -> "DstRules":
+        """The rules with what a task says of its own; None leaves a rule as it is."""
+        return DstRules(gap or self.gap, overlap or self.overlap) if gap or overlap else self
 
 
 FIXED = DstRules("Shift", "First")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from crontask_core.errors import ScheduleError
 from crontask_core.schedule import golang, standard
 from crontask_core.schedule.cron import CronSchedule
+from crontask_core.schedule.dst import ELAPSED, Gap, Overlap
 from crontask_core.schedule.duration import instant, nanoseconds
 from crontask_core.schedule.forms import At, Every, Never, Schedule
 from crontask_core.schedule.golang import READINGS, Reading
@@ -39,16 +40,21 @@ def parse(
     zone: str = "UTC",
     identity: str = "",
     anchor: datetime | None = None,
+    gap: Gap | None = None,
+    overlap: Overlap | None = None,
 ) -> Schedule:
     """The schedule that a text stands for; ScheduleError or ZoneError if it stands for none.
 
     `identity` (`namespace/name`; under the `dkron` grammar the job's name) is what `H` and `~` are drawn from.
-    `@every` counts from `anchor`, or from the time asked about where there is none. Results are cached and shared.
+    `@every` counts from `anchor`, or from the time asked about where there is none. `gap` and `overlap` replace what the
+    text does by itself when the clocks change; a text of a named grammar is then stepped as a standard one, and does
+    `ELAPSED` for the one that is not given. Results are cached and shared.
     """
     if len(text) > MAX_TEXT:
         raise ScheduleError(PATH, text, f"is longer than {MAX_TEXT} characters", "split it into several tasks")
     hashed = "~" in text if grammar == "dkron" else _hashes(text)
-    return _parsed(text, grammar, zone, identity if hashed else "", anchor if "@every" in text.lower() else None)
+    anchor = anchor if "@every" in text.lower() else None
+    return _parsed(text, grammar, zone, identity if hashed else "", anchor, gap, overlap)
 
 
 def _hashes(text: str) -> bool:
@@ -57,15 +63,34 @@ def _hashes(text: str) -> bool:
 
 
 @lru_cache(maxsize=_CACHED)
-def _parsed(text: str, grammar: str, zone: str, identity: str, anchor: datetime | None) -> Schedule:
+def _parsed(
+    text: str,
+    grammar: str,
+    zone: str,
+    identity: str,
+    anchor: datetime | None,
+    gap: Gap | None,
+    overlap: Overlap | None,
+) -> Schedule:
     """`parse`, by all that the answer depends on."""
     zone = known_zone(zone)
-    if grammar == "standard":
-        return _standard(text.strip(), zone, identity, anchor)
-    if grammar not in READINGS:
+    if grammar != "standard" and grammar not in READINGS:
         known = ", ".join(["standard", *READINGS])
         raise ScheduleError("spec.grammar", grammar, "is not a grammar", f"use one of {known}")
-    return _library(text, zone, identity, anchor, READINGS[grammar])
+    if grammar == "standard":
+        made = _standard(text.strip(), zone, identity, anchor)
+    else:
+        made = _library(text, zone, identity, anchor, READINGS[grammar])
+    return _by_own_rules(made, gap, overlap) if gap or overlap else made
+
+
+def _by_own_rules(made: Schedule, gap: Gap | None, overlap: Overlap | None) -> Schedule:
+    """The same wall-clock times with a task's own rules for clock changes; other forms know no wall clock."""
+    if isinstance(made, CronSchedule):
+        return CronSchedule(made.fields, made.zone, made.rules.but(gap, overlap))
+    if isinstance(made, LibrarySchedule):
+        return CronSchedule(made.fields, made.zone, ELAPSED.but(gap, overlap)) if made.fields.ever() else Never()
+    return made
 
 
 def _standard(text: str, zone: str, identity: str, anchor: datetime | None) -> Schedule:
