@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from crontask_core.errors import FieldError, ZoneError
+from crontask_core.errors import FieldError
 from crontask_core.httpcall import check_action
 from crontask_core.manifests import pod_body
 from crontask_core.model import PodAction, TaskSpec
 from crontask_core.names import Key, digest
-from crontask_core.schedule import Schedule, parse
+from crontask_core.schedule import Reading, Schedule, Sets, compose
 
 TIMING_FIELDS = ("schedule", "grammar", "time_zone")
+FURTHER_TIMING_FIELDS = ("schedules", "calendar", "dst", "first_run_at", "start_at", "end_at", "splay_seconds")
+"""They count only where they are set: `timing` of a task without them is what it was before there were any."""
 PAUSED = "-paused"
 
 
@@ -46,8 +48,17 @@ def read_spec(body: dict[str, Any]) -> TaskSpec:
 
 def timing(spec: TaskSpec) -> str:
     """A digest of the fields that decide when the task is due, marked where the schedule is paused."""
-    made = digest(repr([getattr(spec, name) for name in TIMING_FIELDS]))
+    told = [getattr(spec, name) for name in TIMING_FIELDS]
+    told += [(name, _told(value)) for name in FURTHER_TIMING_FIELDS if (value := getattr(spec, name))]
+    made = digest(repr(told))
     return made + PAUSED if spec.suspend else made
+
+
+def _told(value: Any) -> Any:
+    """A field's value, written so that what means the same looks the same."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(exclude_none=True)
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
 def begins_anew(old: str, new: str) -> bool:
@@ -64,16 +75,26 @@ def read_schedule(spec: TaskSpec, key: Key, created: datetime, setting: Setting)
     if spec.schedule is None and not (spec.schedules or spec.calendar or spec.first_run_at or spec.after):
         remedy = "set schedule, schedules, calendar, firstRunAt or after"
         raise FieldError("spec.schedule", "", "is not set, and nothing else says when the task runs", remedy)
-    try:
-        return parse(
-            spec.schedule or "@manual",
-            grammar=spec.grammar,
-            zone=spec.time_zone or setting.default_zone,
-            identity=str(key),
-            anchor=created,
-        )
-    except FieldError as error:
-        raise error.at("spec.timeZone" if isinstance(error, ZoneError) else "spec.schedule") from None
+    dst, sets = spec.dst, spec.calendar
+    how = Reading(
+        grammar=spec.grammar,
+        zone=spec.time_zone or setting.default_zone,
+        identity=str(key),
+        anchor=spec.first_run_at or created,
+        gap=dst.gap if dst else None,
+        overlap=dst.overlap if dst else None,
+    )
+    texts = [(spec.schedule, "spec.schedule")] if spec.schedule is not None else []
+    texts += [(text, f"spec.schedules[{at}]") for at, text in enumerate(spec.schedules or ())]
+    return compose(
+        how,
+        texts,
+        sets=Sets(sets.minutes, sets.hours, sets.days, sets.months, sets.weekdays) if sets else None,
+        splay_seconds=spec.splay_seconds or 0,
+        first=spec.first_run_at,
+        start=spec.start_at,
+        end=spec.end_at,
+    )
 
 
 def check_task(spec: TaskSpec, key: Key, setting: Setting) -> None:

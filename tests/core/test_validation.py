@@ -1,13 +1,22 @@
 """Objections to a task that no schema sees: each names the field, shows the value and tells the remedy."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from crontask_core.errors import FieldError, ScheduleError, ZoneError
 from crontask_core.names import Key
-from crontask_core.validation import TIMING_FIELDS, Setting, begins_anew, check_task, read_schedule, read_spec, timing
+from crontask_core.validation import (
+    FURTHER_TIMING_FIELDS,
+    TIMING_FIELDS,
+    Setting,
+    begins_anew,
+    check_task,
+    read_schedule,
+    read_spec,
+    timing,
+)
 
 KEY = Key("shop", "report")
 CREATED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -142,12 +151,83 @@ CHANGES = {
     "schedule": {"schedule": "*/6 * * * *"},
     "grammar": {"grammar": "robfig-v3"},
     "time_zone": {"timeZone": "Europe/Berlin"},
+    "schedules": {"schedules": ["@hourly"]},
+    "calendar": {"calendar": {}},
+    "dst": {"dst": {"gap": "Skip"}},
+    "first_run_at": {"firstRunAt": "2027-01-01T00:00:00Z"},
+    "start_at": {"startAt": "2027-01-01T00:00:00Z"},
+    "end_at": {"endAt": "2027-01-01T00:00:00Z"},
+    "splay_seconds": {"splaySeconds": 60},
 }
 
 
-@pytest.mark.parametrize("field", TIMING_FIELDS)
+@pytest.mark.parametrize("field", [*TIMING_FIELDS, *FURTHER_TIMING_FIELDS])
 def test_a_change_of_when_a_task_is_due_changes_its_timing(field: str) -> None:
     assert timing(read_spec(GOOD)) != timing(read_spec(GOOD | CHANGES[field]))
+
+
+def test_each_field_gives_a_timing_of_its_own() -> None:
+    assert len({timing(read_spec(GOOD | change)) for change in CHANGES.values()}) == len(CHANGES)
+
+
+def test_the_timing_of_an_old_task_stays_for_ever() -> None:
+    """A change of it would count as an edit of every task at an upgrade."""
+    assert timing(read_spec(GOOD)) == "2e7d1b2b8d"
+
+
+def test_the_same_written_otherwise_is_the_same_timing() -> None:
+    def told(**fields: Any) -> str:
+        return timing(read_spec(GOOD | fields))
+
+    assert told(endAt="2027-01-01T00:00:00Z") == told(endAt="2027-01-01T01:00:00+01:00")
+    assert told(splaySeconds=0, schedules=None) == told()
+
+
+# Fields beside a good schedule that do not go together with it, or cannot be read; the path that is named.
+WRONG_TIMES: list[tuple[dict[str, Any], str, str]] = [
+    ({"schedules": ["@hourly", "61 * * * *"]}, "spec.schedules[1]", "out of range"),
+    ({"startAt": "2027-01-02T00:00:00Z", "endAt": "2027-01-01T00:00:00Z"}, "spec.endAt", "before startAt"),
+    ({"startAt": "2027-01-02T00:00:00Z", "firstRunAt": "2027-01-01T00:00:00Z"}, "spec.firstRunAt", "before startAt"),
+    ({"endAt": "2027-01-02T00:00:00Z", "firstRunAt": "2027-01-03T00:00:00Z"}, "spec.firstRunAt", "after endAt"),
+    ({"firstRunAt": "2027-01-02T00:00:00.5Z"}, "spec.firstRunAt", "whole second"),
+    ({"firstRunAt": "2027-01-02T00:00:00"}, "spec.firstRunAt", "no offset"),
+    ({"startAt": "2027-01-02T00:00:00"}, "spec.startAt", "no offset"),
+    ({"endAt": "2027-01-02T00:00:00"}, "spec.endAt", "no offset"),
+    ({"schedule": None, "calendar": {"minutes": [60]}}, "spec.calendar.minutes.0", "less than or equal to 59"),
+    ({"schedule": None, "calendar": {}, "timeZone": "Mars/Base"}, "spec.timeZone", "not a time zone"),
+    ({"splaySeconds": 86_401}, "spec.splaySeconds", "less than or equal to 86400"),
+    ({"dst": {"gap": "First"}}, "spec.dst.gap", "is refused"),
+]
+
+
+@pytest.mark.parametrize(("change", "path", "problem"), WRONG_TIMES)
+def test_refused_times(change: dict[str, Any], path: str, problem: str) -> None:
+    with pytest.raises(FieldError, match=problem) as caught:
+        check(GOOD | change)
+    assert caught.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, "10:00:00 10:05:00"),
+        ({"schedules": ["7 10 * * *", "*/10 * * * *"]}, "10:00:00 10:05:00 10:07:00 10:10:00"),
+        ({"schedule": None, "schedules": ["@every 7m"]}, "10:07:00 10:14:00"),
+        ({"calendar": {"minutes": [1, 5]}}, "10:00:00 10:01:00 10:05:00 10:10:00"),
+        ({"schedule": "@every 7m", "firstRunAt": "2026-11-22T10:00:30Z"}, "10:00:30 10:07:30"),
+        ({"schedule": None, "firstRunAt": "2026-11-22T10:00:30Z"}, "10:00:30"),
+        ({"startAt": "2026-11-22T11:00:00+01:00", "endAt": "2026-11-22T10:05:00Z"}, "10:00:00 10:05:00"),
+        ({"schedule": "0 11 * * *", "timeZone": "Europe/Berlin", "dst": {"gap": "Skip"}}, "10:00:00"),
+        ({"splaySeconds": 3600, "schedule": "0 10 * * *"}, "10:57:04"),
+        ({"schedule": None, "after": [{"task": "other"}]}, ""),
+    ],
+)
+def test_what_a_spec_says_of_its_times(change: dict[str, Any], expected: str) -> None:
+    at, found = CREATED - timedelta(microseconds=1), []
+    schedule = read_schedule(read_spec(GOOD | change), KEY, CREATED, SETTING)
+    while (at := schedule.next(at)) and len(found) < max(len(expected.split()), 1):
+        found.append(f"{at:%H:%M:%S}")
+    assert found == expected.split()
 
 
 EVERY_5 = timing(read_spec(GOOD))

@@ -102,6 +102,7 @@ def compose(
     `texts` are (text, path) pairs. First the union of texts and sets, then the spread, then the first run, the start
     and the end, which speak of spread instants. A single text without more gives the very object that `parse` shares.
     """
+    first, start, end = _utc(first, "spec.firstRunAt"), _utc(start, "spec.startAt"), _utc(end, "spec.endAt")
     _check_order(first, start, end)
     parts = [how.text(text, path) for text, path in texts]
     if sets is not None:
@@ -112,7 +113,7 @@ def compose(
         made = Splayed(made, offset) if offset else made
     if first is None and start is None and end is None:
         return made
-    return Window(made, _utc(first), _utc(start), _utc(end))
+    return Window(made, first, start, end)
 
 
 def splay(identity: str, seconds: int) -> timedelta:
@@ -143,7 +144,9 @@ def _set(values: Sequence[int] | None, low: int, high: int) -> int:
     return mask(range(low, high + 1) if values is None else values)
 
 
-def _utc(at: datetime | None) -> datetime | None:
+def _utc(at: datetime | None, path: str) -> datetime | None:
+    if at is not None and at.utcoffset() is None:
+        raise FieldError(path, at.isoformat(), "has no offset", "write an RFC 3339 time such as 2030-01-02T03:04:05Z")
     return at.astimezone(UTC) if at is not None else None
 
 

@@ -46,8 +46,8 @@ def parse(
     """The schedule that a text stands for; ScheduleError or ZoneError if it stands for none.
 
     `identity` (`namespace/name`; under the `dkron` grammar the job's name) is what `H` and `~` are drawn from.
-    `@every` counts from `anchor`, or from the time asked about where there is none. `gap` and `overlap` replace what the
-    text does by itself when the clocks change; a text of a named grammar is then stepped as a standard one, and does
+    `@every` counts from `anchor`, or from the time asked about where there is none. `gap` and `overlap` replace what
+    the text does by itself when the clocks change; a text of a named grammar is then stepped as a standard one, by
     `ELAPSED` for the one that is not given. Results are cached and shared.
     """
     if len(text) > MAX_TEXT:

@@ -1,4 +1,4 @@
-"""Schedules made of several parts: unions, sets, spreads, first runs, starts and ends, a task's own clock-change rules."""
+"""Schedules of several parts: unions, sets, spreads, first runs, starts and ends, a task's own clock-change rules."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -11,10 +11,11 @@ from crontask_core.schedule import Reading, Schedule, Sets, compose, instants, p
 from crontask_core.schedule.forms import Never
 
 START = datetime(2026, 1, 1, tzinfo=UTC)  # a Thursday
+ANCHORED = Reading(anchor=START)
 BERLIN = Reading(zone="Europe/Berlin")
 
 
-def made(*texts: str, how: Reading = Reading(anchor=START), **more: Any) -> Schedule:
+def made(*texts: str, how: Reading = ANCHORED, **more: Any) -> Schedule:
     return compose(how, [(text, f"spec.schedules[{at}]") for at, text in enumerate(texts)], **more)
 
 
@@ -61,7 +62,9 @@ def test_a_union_has_one_instant_a_second() -> None:
 
 @pytest.mark.parametrize("upto", [0, 1, 40, 41, 60, 61, 80, 1000])
 @pytest.mark.parametrize("splay_seconds", [0, 300])
-@pytest.mark.parametrize("more", [{}, {"first": START + timedelta(minutes=41)}, {"start": START + timedelta(minutes=60)}])
+@pytest.mark.parametrize(
+    "more", [{}, {"first": START + timedelta(minutes=41)}, {"start": START + timedelta(minutes=60)}]
+)
 def test_latest_is_the_last_of_the_instants(upto: int, splay_seconds: int, more: dict[str, Any]) -> None:
     end = START + timedelta(minutes=700)
     schedule = made("@every 40m", "0 * * * *", "5 5 * * *", splay_seconds=splay_seconds, end=end, **more)
@@ -133,9 +136,7 @@ def test_sets_in_a_zone_are_set_times_or_beats() -> None:
         ("Both", ["2026-10-25T02:30+02:00", "2026-10-25T02:30+01:00"]),
     ],
 )
-def test_rules_of_a_task(
-    grammar: Any, text: str, gap: Any, overlap: Any, spring: list[str], autumn: list[str]
-) -> None:
+def test_rules_of_a_task(grammar: Any, text: str, gap: Any, overlap: Any, spring: list[str], autumn: list[str]) -> None:
     if grammar == "sets":
         schedule = compose(Reading(zone="Europe/Berlin", gap=gap, overlap=overlap), [], sets=Sets([30], [2]))
     else:
