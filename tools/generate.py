@@ -1,15 +1,17 @@
 """Writes every file that is made from another: `python tools/generate.py`, or `--check` to see what differs.
 
 The models give `crds/` (and the chart's copy) and the tables of `docs/crontask.md`;
-the chart gives `deploy/install.yaml` (for people without Helm) and
-`deploy/rbac.yaml` (the same without the Deployment, for an operator outside the
-cluster). `--check` writes nothing, names the files that differ and exits 1.
+the chart gives `deploy/install.yaml` (for people without Helm), `deploy/rbac.yaml`
+(the same without the Deployment, for an operator outside the cluster) and
+`deploy/webhook.yaml` (the webhook's configuration for such an operator). `--check`
+writes nothing, names the files that differ and exits 1.
 """
 
 import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import helm_python
 import yaml
@@ -21,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts" / "crontask"
 RELEASE = "crontask"
 NAMESPACE = "crontask-system"
+WEBHOOK = {"webhook": {"enabled": True, "url": "https://127.0.0.1:9443"}}
+"""An operator on the API server's own machine; `tools/cluster` puts the port and the authority in."""
 NOTICE = "# Made by tools/generate.py from {}; edit that, not this.\n"
 
 _NAMESPACE_BODY = f"""\
@@ -57,10 +61,10 @@ def _yaml(body: object) -> str:
     return yaml.safe_dump(body, sort_keys=False, width=120, allow_unicode=True)
 
 
-def rendered() -> Iterator[str]:
-    """Each object of the chart, rendered with its default values, as text with its comments."""
+def rendered(values: dict[str, Any] | None = None) -> Iterator[str]:
+    """Each object of the chart, rendered with its default values but for these, as text with its comments."""
     with helm_python.Chart.load(str(CHART)) as chart:
-        templates = chart.render({}, name=RELEASE, namespace=NAMESPACE)
+        templates = chart.render(values or {}, name=RELEASE, namespace=NAMESPACE)
     for name in sorted(name for name in templates if name.endswith(".yaml")):
         for document in templates[name].split("\n---\n"):
             if document.strip():
@@ -77,6 +81,7 @@ def files() -> dict[Path, str]:
     crds = crd_files()
     chart = list(rendered())
     identity = [document for document in chart if _kind(document) in _IDENTITY_KINDS]
+    webhook = [document for document in rendered(WEBHOOK) if _kind(document) == "ValidatingWebhookConfiguration"]
     rest = [document for document in chart if document not in identity]
     notice = NOTICE.format("charts/crontask")
     return {
@@ -84,6 +89,7 @@ def files() -> dict[Path, str]:
         **{CHART / "crds" / name: text for name, text in crds.items()},
         ROOT / "deploy" / "rbac.yaml": notice + "---\n".join([_NAMESPACE_BODY, *identity]),
         ROOT / "deploy" / "install.yaml": notice + "---\n".join([_NAMESPACE_BODY, *crds.values(), *identity, *rest]),
+        ROOT / "deploy" / "webhook.yaml": notice + "---\n".join(webhook),
         ROOT / "docs" / "crontask.md": reference(),
     }
 

@@ -15,6 +15,7 @@ from crontask_kube.clock import SystemClock
 from crontask_kube.config import load
 from crontask_kube.connection import Connection
 from crontask_operator import handlers, logs
+from crontask_operator.admission import Admission
 from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.health import Health
 from crontask_operator.metrics import Metrics
@@ -64,6 +65,9 @@ async def run(settings: Settings) -> None:
         api=api,
         http=HttpExecutor(policy=policy, limit=settings.http_limit),
     )
+    admission = None
+    if settings.webhook_address:
+        admission = Admission(operator.reviewer.review, settings.webhook_address, settings.webhook_certificate)
     health = Health(
         settings.metrics_address,
         idle_seconds=operator.idle_seconds,
@@ -75,14 +79,16 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     log.info("started", identity=settings.identity, server=connection.server, namespaces=settings.namespaces or "all")
     try:
-        await _watch(settings, connection, operator, stop)
+        await _watch(settings, connection, operator, admission, stop)
     finally:
         await health.close()
         await operator.close()
         log.info("stopped")
 
 
-async def _watch(settings: Settings, connection: Connection, operator: Operator, stop: asyncio.Event) -> None:
+async def _watch(
+    settings: Settings, connection: Connection, operator: Operator, admission: Admission | None, stop: asyncio.Event
+) -> None:
     """Kopf, until the signal; the drain comes before Kopf's end, because it needs the watches."""
     stopping = asyncio.Event()
     drain = asyncio.create_task(_drain_on(stopping, operator, stop))
@@ -91,7 +97,14 @@ async def _watch(settings: Settings, connection: Connection, operator: Operator,
         ready = asyncio.Event()
         signals = asyncio.create_task(_take_signals(ready, stopping))
         try:
-            await handlers.watch(operator.receive, connection, namespaces=settings.namespaces, ready=ready, stop=stop)
+            await handlers.watch(
+                operator.receive,
+                connection,
+                namespaces=settings.namespaces,
+                ready=ready,
+                stop=stop,
+                admission=admission,
+            )
         finally:
             signals.cancel()
         # Without an error Kopf ends only for a stop flag or a signal that came before we took the signals over.

@@ -16,6 +16,7 @@ from kopf._cogs.structs.references import Insights  # what `spawn_tasks` takes a
 from crontask_core import names
 from crontask_kube.connection import Connection
 from crontask_kube.resources import EXECUTIONS, PODS, TASKS
+from crontask_operator.admission import Admission
 
 Receive = Callable[[str, str | None, dict[str, Any]], None]
 """Called with the plural, the event's type (None for what a listing found) and the object."""
@@ -45,7 +46,12 @@ class NoDiffBase(kopf.DiffBaseStorage):
         """Nothing is stored."""
 
 
-def registry(receive: Receive, connection: Connection, sessions: list[aiohttp.ClientSession]) -> kopf.OperatorRegistry:
+def registry(
+    receive: Receive,
+    connection: Connection,
+    sessions: list[aiohttp.ClientSession],
+    admission: Admission | None = None,
+) -> kopf.OperatorRegistry:
     """The handlers, with everything they know passed in; what they open goes into `sessions`, to be closed later."""
     made = kopf.OperatorRegistry()
 
@@ -65,6 +71,8 @@ def registry(receive: Receive, connection: Connection, sessions: list[aiohttp.Cl
     watch(TASKS.plural, names.GROUP, names.VERSION, TASKS.plural)
     watch(EXECUTIONS.plural, names.GROUP, names.VERSION, EXECUTIONS.plural)
     watch(PODS.plural, "", "v1", PODS.plural, labels={names.LABEL_MANAGED: "true"})
+    if admission is not None:
+        admission.register(made)
     return made
 
 
@@ -96,6 +104,7 @@ async def watch(
     ready: asyncio.Event,
     stop: asyncio.Event,
     kopf_settings: kopf.OperatorSettings | None = None,
+    admission: Admission | None = None,
 ) -> None:
     """Runs Kopf until `stop`, a signal, or an error that outlasts its retries, which is raised.
 
@@ -103,12 +112,15 @@ async def watch(
     """
     before = asyncio.all_tasks()
     insights, sessions = Insights(), list[aiohttp.ClientSession]()
+    kopf_settings = kopf_settings or settings()
+    if admission is not None:
+        kopf_settings.admission.server = admission.serve
     roots = await kopf.spawn_tasks(
         # Kopf would ask for the user's name otherwise, which a container without such a user cannot tell.
         identity=cast(Any, "crontask-operator"),
-        registry=registry(receive, connection, sessions),
+        registry=registry(receive, connection, sessions, admission),
         insights=insights,
-        settings=kopf_settings or settings(),
+        settings=kopf_settings,
         clusterwide=not namespaces,
         namespaces=namespaces,
         standalone=True,

@@ -37,8 +37,9 @@ def configure(form: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # Kopf says at INFO for each event that its handler succeeded.
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    # Kopf says at INFO for each event that its handler succeeded, and at ERROR for each object that the webhook
+    # refuses; our handlers let nothing else escape.
+    logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)
 
 
 def _last(form: str) -> list[structlog.typing.Processor]:

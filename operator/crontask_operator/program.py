@@ -37,6 +37,7 @@ from crontask_operator.leadership import Leadership
 from crontask_operator.metrics import Metrics
 from crontask_operator.recorder import Recorder
 from crontask_operator.records import Records
+from crontask_operator.review import Reviewer
 from crontask_operator.scheduler import Scheduler
 from crontask_operator.settings import Settings
 from crontask_operator.statuses import Statuses
@@ -97,6 +98,7 @@ class Operator:
         self.tasks = Tasks(
             index, setting, executions=self.executions, statuses=self.statuses, recorder=recorder, metrics=self.metrics
         )
+        self.reviewer = Reviewer(index, setting, clock)
         self.scheduler = Scheduler(index, self.tasks, self.lease, clock, self.metrics)
         by_hand = ByHand(
             index,

@@ -43,6 +43,10 @@ class Settings:
     log_level: str = "INFO"
     service_account: str = "crontask-operator"
     """The operator's own ServiceAccount in the lease namespace, which pods of tasks may not use."""
+    webhook_address: str = ""
+    """Host and port of the validating webhook; empty means that there is none."""
+    webhook_certificate: str = ""
+    """A folder with the webhook's certificate (tls.crt) and key (tls.key)."""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -66,6 +70,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         log_format=_choice(env, "CRONTASK_LOG_FORMAT", default.log_format, ("json", "console")),
         log_level=_choice(env, "CRONTASK_LOG_LEVEL", default.log_level, ("DEBUG", "INFO", "WARNING", "ERROR")),
         service_account=env.get("CRONTASK_SERVICE_ACCOUNT") or default.service_account,
+        webhook_address=_webhook(env),
+        webhook_certificate=env.get("CRONTASK_WEBHOOK_CERTIFICATE", ""),
     )
 
 
@@ -98,6 +104,16 @@ def _address(env: Mapping[str, str], name: str, default: str) -> str:
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65_535:
         raise FieldError(name, text, "is no address", "write host:port, such as 0.0.0.0:9100")
+    return text
+
+
+def _webhook(env: Mapping[str, str]) -> str:
+    """The webhook's address, with which the certificate's folder has to be told too."""
+    name = "CRONTASK_WEBHOOK_ADDRESS"
+    text = _address(env, name, "") if env.get(name) else ""
+    if text and not env.get("CRONTASK_WEBHOOK_CERTIFICATE"):
+        remedy = f"name the folder with tls.crt and tls.key, or leave {name} out"
+        raise FieldError("CRONTASK_WEBHOOK_CERTIFICATE", "", "is not set, and the webhook needs it", remedy)
     return text
 
 

@@ -1,12 +1,15 @@
 """The chart: what it renders by default and in its variants, and how the operator's pod is confined."""
 
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import helm_python
 import pytest
+from cryptography.x509 import DNSName, SubjectAlternativeName, load_pem_x509_certificate
 
+from crontask_operator.admission import REVIEWED
 from crontask_operator.settings import read_settings
 
 Body = dict[str, Any]
@@ -63,6 +66,9 @@ def test_what_is_rendered_by_default(render: Render) -> None:
 
 
 VARIANTS = [
+    ({"webhook": {"enabled": True}}, {"Secret", "ValidatingWebhookConfiguration"}, set()),
+    ({"webhook": {"enabled": True, "secretName": "mine"}}, {"ValidatingWebhookConfiguration"}, set()),
+    ({"webhook": {"enabled": True, "url": "https://10.0.0.1:9443"}}, {"ValidatingWebhookConfiguration"}, set()),
     ({"podDisruptionBudget": {"enabled": True}}, {"PodDisruptionBudget"}, set()),
     ({"flowSchema": {"enabled": False}}, set(), {"FlowSchema"}),
     (
@@ -107,7 +113,7 @@ def test_probes_and_service_meet_the_metrics_port(render: Render) -> None:
     assert environment(bodies)["CRONTASK_METRICS_ADDRESS"] == "0.0.0.0:9200"
     assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "metrics"}
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "metrics"}
-    service = only(bodies, "Service")["spec"]
+    service = only(bodies, "Service", "-metrics")["spec"]
     assert service["ports"] == [{"name": "metrics", "port": 9200, "targetPort": "metrics"}]
     labels = pod_of(bodies)["metadata"]["labels"]
     assert service["selector"].items() <= labels.items()
@@ -147,7 +153,39 @@ def test_the_variables_by_default(render: Render) -> None:
     }
 
 
+def test_the_webhook_shows_the_certificate_of_its_own_authority(render: Render) -> None:
+    bodies = render({"webhook": {"enabled": True, "port": 9500}})
+    secret = only(bodies, "Secret")
+    certificate = load_pem_x509_certificate(b64decode(secret["data"]["tls.crt"]))
+    authority = load_pem_x509_certificate(b64decode(secret["data"]["ca.crt"]))
+    certificate.verify_directly_issued_by(authority)
+    service = only(bodies, "Service", "-webhook")
+    host = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc"
+    names = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
+    assert names.get_values_for_type(DNSName) == [host]
+    for webhook in only(bodies, "ValidatingWebhookConfiguration")["webhooks"]:
+        assert webhook["failurePolicy"] == "Ignore"
+        assert webhook["clientConfig"]["caBundle"] == secret["data"]["ca.crt"]
+        assert webhook["clientConfig"]["service"] == {
+            "name": service["metadata"]["name"],
+            "namespace": "crontask-system",
+            "port": 443,
+            "path": f"/{webhook['rules'][0]['resources'][0]}",
+        }
+    (container,) = pod_of(bodies)["spec"]["containers"]
+    assert {"name": "webhook", "containerPort": 9500} in container["ports"]
+    assert environment(bodies)["CRONTASK_WEBHOOK_ADDRESS"] == "0.0.0.0:9500"
+    (mount,) = [each for each in container["volumeMounts"] if each["name"] == "webhook"]
+    assert mount["mountPath"] == environment(bodies)["CRONTASK_WEBHOOK_CERTIFICATE"]
+
+
+def test_the_webhook_asks_about_each_kind_once(render: Render) -> None:
+    webhooks = only(render({"webhook": {"enabled": True}}), "ValidatingWebhookConfiguration")["webhooks"]
+    assert [webhook["rules"][0]["resources"] for webhook in webhooks] == [[kind.plural] for kind in REVIEWED]
+
+
 REFUSED = [
+    {"webhook": {"enabled": True, "url": "http://10.0.0.1"}},
     {"replica": 2},
     {"replicas": -1},
     {"replicas": "two"},
@@ -194,7 +232,7 @@ def test_values_all_at_once(render: Render) -> None:
     assert (spec["affinity"], spec["topologySpreadConstraints"]) == ({"nodeAffinity": {}}, [{"maxSkew": 1}])
     assert spec["priorityClassName"] == "system-cluster-critical"
     assert only(bodies, "ServiceAccount")["metadata"]["annotations"] == {"g": "h"}
-    assert only(bodies, "Service")["metadata"]["annotations"] == {"i": "j"}
+    assert only(bodies, "Service", "-metrics")["metadata"]["annotations"] == {"i": "j"}
     assert environment(bodies)["X"] == "y"
 
 

@@ -44,7 +44,7 @@ def header(**fields: Any) -> Body:
 REFUSED: list[tuple[str, Body, str, str]] = [
     ("no action", task(pod=None), "spec", "add pod or http"),
     ("two actions", task(pod=POD, http={"url": URL}), "spec", "keep one action"),
-    ("no schedule", task(schedule=None), "spec.schedule", "Required value"),
+    ("no schedule", task(schedule=None), "spec", "set schedule, schedules, calendar"),
     ("an empty schedule", task(schedule=""), "spec.schedule", "at least 1 char"),
     ("four fields", task(schedule="* * * *"), "spec.schedule", "5 fields (minutes first)"),
     ("eight fields", task(schedule="0 0 0 1 1 * 2030 x"), "spec.schedule", "7 (with years)"),
@@ -198,12 +198,12 @@ REFUSED: list[tuple[str, Body, str, str]] = [
         "spec.http.headers[0].name",
         "remove it",
     ),
-    ("no credentials in auth", http(auth={}), "spec.http.auth", "exactly one of basic and bearer"),
+    ("no credentials in auth", http(auth={}), "spec.http.auth", "exactly one of basic, bearer"),
     (
         "two credentials in auth",
         http(auth={"basic": {"secretName": "s"}, "bearer": {"secretName": "s"}}),
         "spec.http.auth",
-        "exactly one of basic and bearer",
+        "exactly one of basic, bearer",
     ),
     (
         "a Secret with a wrong name",
@@ -273,7 +273,7 @@ ACCEPTED: list[tuple[str, Body]] = [
             headers=[
                 {"name": "Content-Type", "value": "application/json"},
                 {"name": "X-Empty", "value": ""},
-                {"name": "Authorization", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+                {"name": "X-Api-Key", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
             ],
             auth={"basic": {"secretName": "s"}},
             followRedirects=False,
@@ -307,6 +307,7 @@ def test_stored_as_written_with_scalar_defaults(dry_kubectl: Kubectl) -> None:
         "grammar": "standard",
         "suspend": False,
         "concurrencyPolicy": "Allow",
+        "deleteAfter": "Never",
         "retry": {"limit": 2, "lost": False},
         "pod": {"image": "busybox", "pendingTimeoutSeconds": 300},
     }

@@ -130,10 +130,18 @@ def test_the_environment_file_names_what_was_chosen(tmp_path: Path) -> None:
 def test_an_operator_gets_its_own_rights_address_and_name() -> None:
     state = State(Path("/c/.cluster"))
     mine = {"CRONTASK_EGRESS_ALLOW": "192.168.0.0/16", "CRONTASK_LOG_FORMAT": "json", "KUBECONFIG": "/admin"}
-    env = crontask.operator_environment(state, 2, 9101, "10.130.0.0/16", mine)
+    env = crontask.operator_environment(state, 2, 9101, Facts("local", subnet="10.130.0.0/16", webhook=9443), mine)
     assert env["KUBECONFIG"] == "/c/.cluster/operator.kubeconfig"
     assert env["CRONTASK_IDENTITY"] == "crontask-operator-2"
     assert env["CRONTASK_METRICS_ADDRESS"] == "127.0.0.1:9101"
     assert env["CRONTASK_EGRESS_ALLOW"] == "192.168.0.0/16,127.0.0.0/8,10.130.0.0/16"
     assert env["CRONTASK_LOG_FORMAT"] == "json"
-    assert crontask.operator_environment(state, 1, 9100, "", {})["CRONTASK_EGRESS_ALLOW"] == "127.0.0.0/8"
+    assert env["CRONTASK_WEBHOOK_ADDRESS"] == "127.0.0.1:9443"
+    assert env["CRONTASK_WEBHOOK_CERTIFICATE"] == "/c/.cluster/pki/webhook"
+
+
+def test_an_operator_that_the_api_server_cannot_reach_has_no_webhook() -> None:
+    state = State(Path("/c/.cluster"))
+    env = crontask.operator_environment(state, 1, 9100, Facts("kind"), {})
+    assert env["CRONTASK_EGRESS_ALLOW"] == "127.0.0.0/8"
+    assert not [name for name in env if "WEBHOOK" in name]

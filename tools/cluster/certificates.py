@@ -15,6 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+LOOPBACK = "127.0.0.1"
+WEBHOOK = "webhook"
+"""The folder within the keys' folder that the operators take for their webhook's certificate."""
 _LIFE = timedelta(days=3650)
 _SLACK = timedelta(hours=1)  # for clocks that are set back
 
@@ -51,6 +54,10 @@ def write_all(folder: Path, node: str, addresses: Sequence[str]) -> None:
     names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
     key, certificate = authority.server("kube-apiserver", names, addresses)
     _write(folder / "apiserver", key, certificate)
+    key, certificate = authority.server("crontask-webhook", [], [LOOPBACK])
+    webhook = folder / WEBHOOK
+    webhook.mkdir(mode=0o700)
+    _write(webhook / "tls", key, certificate)
     for client in clients(node):
         key, certificate = authority.client(client)
         _write(folder / client.file, key, certificate)

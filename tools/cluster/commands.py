@@ -55,6 +55,7 @@ def _up(settings: Settings, environ: Mapping[str, str]) -> Facts:
         facts = replace(facts, foreign_resources=False).write(state.facts)
     crontask.install(state, client, settings.wait)
     crontask.start_operators(settings, facts, environ)
+    crontask.ask_operators(state, client, facts)
     state.env.write_text(environment(settings, facts, values))
     return facts
 

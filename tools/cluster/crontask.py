@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from . import files, kubeconfig, ports, processes
+from . import certificates, files, kubeconfig, ports, processes
 from .errors import ClusterError
 from .facts import Facts
 from .kubectl import Kubectl
@@ -37,6 +37,7 @@ _TOKEN = {
 }
 _DEFINITIONS = CHECKOUT / "crds"
 _RIGHTS = CHECKOUT / "deploy" / "rbac.yaml"
+_WEBHOOK = CHECKOUT / "deploy" / "webhook.yaml"
 
 
 def install(state: State, kubectl: Kubectl, wait: float) -> None:
@@ -49,6 +50,21 @@ def install(state: State, kubectl: Kubectl, wait: float) -> None:
         kubeconfig.cluster_of(state.kubeconfig.read_text()), _token(kubectl, wait), name=ACCOUNT
     )
     files.write_private(state.operator_kubeconfig, text)
+
+
+def ask_operators(state: State, kubectl: Kubectl, facts: Facts) -> None:
+    """Has the API server ask the operators' webhook, where it runs on this machine and can reach it."""
+    if not facts.webhook:
+        return
+    configuration = yaml.safe_load(_WEBHOOK.read_text())
+    authority = base64.b64encode((state.pki / "ca.crt").read_bytes()).decode()
+    for webhook in configuration["webhooks"]:
+        plural = webhook["rules"][0]["resources"][0]
+        webhook["clientConfig"] = {
+            "url": f"https://{certificates.LOOPBACK}:{facts.webhook}/{plural}",
+            "caBundle": authority,
+        }
+    kubectl.run("apply", "--server-side", "--force-conflicts", "--filename", "-", text=yaml.safe_dump(configuration))
 
 
 def uninstall(kubectl: Kubectl) -> None:
@@ -72,7 +88,12 @@ def start_receiver(settings: Settings, facts: Facts, env: Mapping[str, str]) -> 
 
 
 def plan_operators(settings: Settings, facts: Facts) -> Facts:
-    """Choose the operators' ports before anything is started, so that a port in use stops an `up` at once."""
+    """Choose the operators' ports before anything is started, so that a port in use stops an `up` at once.
+
+    The webhook has one port for all of them (SO_REUSEPORT shares it), and a local cluster alone can reach it.
+    """
+    if facts.mode == "local" and not facts.webhook:
+        facts = replace(facts, webhook=ports.next_free(9443))
     chosen: list[int] = []
     for number in range(1, settings.operators + 1):
         known = facts.operators[number - 1] if number <= len(facts.operators) else 0
@@ -95,7 +116,7 @@ def start_operators(settings: Settings, facts: Facts, env: Mapping[str, str]) ->
     program = Path(sys.executable).parent / "crontask-operator"
     for number, port in enumerate(facts.operators, 1):
         if processes.running(state, operator_name(number)) is None:
-            own = operator_environment(state, number, port, facts.subnet, env)
+            own = operator_environment(state, number, port, facts, env)
             processes.start(state, operator_name(number), [str(program)], own)
     for number, port in enumerate(facts.operators, 1):
         ready = partial(_answers, state, operator_name(number), port, "/readyz")
@@ -115,9 +136,13 @@ def operator_name(number: int) -> str:
     return f"crontask-operator-{number}"
 
 
-def operator_environment(state: State, number: int, port: int, subnet: str, env: Mapping[str, str]) -> dict[str, str]:
+def operator_environment(state: State, number: int, port: int, facts: Facts, env: Mapping[str, str]) -> dict[str, str]:
     """The environment of one operator; what the user has set of CRONTASK_… stays, but for the addresses."""
-    allowed = [env.get("CRONTASK_EGRESS_ALLOW", ""), "127.0.0.0/8", subnet]
+    allowed = [env.get("CRONTASK_EGRESS_ALLOW", ""), "127.0.0.0/8", facts.subnet]
+    webhook = {
+        "CRONTASK_WEBHOOK_ADDRESS": f"{certificates.LOOPBACK}:{facts.webhook}",
+        "CRONTASK_WEBHOOK_CERTIFICATE": str(state.pki / certificates.WEBHOOK),
+    }
     return {
         "CRONTASK_LOG_FORMAT": "console",
         **env,
@@ -126,6 +151,7 @@ def operator_environment(state: State, number: int, port: int, subnet: str, env:
         "CRONTASK_METRICS_ADDRESS": f"127.0.0.1:{port}",
         "CRONTASK_EGRESS_ALLOW": ",".join(filter(None, allowed)),
         "CRONTASK_LEASE_NAMESPACE": NAMESPACE,
+        **(webhook if facts.webhook else {}),
     }
 
 

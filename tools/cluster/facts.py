@@ -23,6 +23,8 @@ class Facts:
     etcd: int = 0
     etcd_peer: int = 0
     receiver: int = 0
+    webhook: int = 0
+    """The port of the operators' webhook; 0 where the API server could not reach it."""
     operators: tuple[int, ...] = field(default=())
     """The metrics ports of the operators, the first operator's first."""
     foreign_resources: bool = False

@@ -31,3 +31,12 @@ app.kubernetes.io/component: operator
 {{ include "crontask.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end -}}
+
+{{/* Name of the webhook's Service, and what the names of its configuration begin with. */}}
+{{- define "crontask.webhook" -}}
+{{ include "crontask.fullname" . }}-webhook
+{{- end -}}
+
+{{- define "crontask.webhookSecret" -}}
+{{ default (include "crontask.webhook" .) .Values.webhook.secretName }}
+{{- end -}}
