@@ -25,7 +25,7 @@ def load(file: Path) -> x509.Certificate:
 
 def test_every_certificate_comes_from_the_authority(pki: Path) -> None:
     authority = load(pki / "ca.crt")
-    leaves = [file for file in pki.glob("*.crt") if file.name != "ca.crt"]
+    leaves = [file for file in pki.rglob("*.crt") if file.name != "ca.crt"]
     assert len(leaves) == 7
     for leaf in leaves:
         load(leaf).verify_directly_issued_by(authority)
@@ -57,13 +57,13 @@ def test_a_client_is_who_kubernetes_expects(pki: Path, file: str, user: str, gro
 
 
 def test_keys_are_private(pki: Path) -> None:
-    assert {stat.S_IMODE(file.stat().st_mode) for file in pki.glob("*.key")} == {0o600}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in pki.rglob("*.key")} == {0o600}
 
 
 def test_a_second_call_changes_nothing(pki: Path) -> None:
-    before = {file: file.read_bytes() for file in pki.iterdir()}
+    before = {file: file.read_bytes() for file in pki.rglob("*.*")}
     certificates.write_all(pki, "node-1", ["127.0.0.1"])
-    assert {file: file.read_bytes() for file in pki.iterdir()} == before
+    assert {file: file.read_bytes() for file in pki.rglob("*.*")} == before
 
 
 def test_a_call_that_was_interrupted_is_done_again(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def write_all(folder: Path, node: str, addresses: Sequence[str]) -> None:
     _write(folder / "apiserver", key, certificate)
     key, certificate = authority.server("crontask-webhook", [], [LOOPBACK])
     webhook = folder / WEBHOOK
-    webhook.mkdir(mode=0o700)
+    webhook.mkdir(mode=0o700, exist_ok=True)
     _write(webhook / "tls", key, certificate)
     for client in clients(node):
         key, certificate = authority.client(client)
