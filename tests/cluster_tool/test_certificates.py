@@ -26,7 +26,7 @@ def load(file: Path) -> x509.Certificate:
 def test_every_certificate_comes_from_the_authority(pki: Path) -> None:
     authority = load(pki / "ca.crt")
     leaves = [file for file in pki.rglob("*.crt") if file.name != "ca.crt"]
-    assert len(leaves) == 7
+    assert len(leaves) == 8
     for leaf in leaves:
         load(leaf).verify_directly_issued_by(authority)
         key = load_pem_private_key(leaf.with_suffix(".key").read_bytes(), None)
