@@ -68,9 +68,13 @@ def pod_body(
     scheduled_at: datetime,
     attempt: int,
     values: dict[str, str],
+    target: str = "",
 ) -> dict[str, Any]:
-    """The pod of one attempt. `values` are the CRONTASK_* variables (`crontask_core.substitution`)."""
-    template = _template(spec)
+    """The pod of one attempt. `values` are the CRONTASK_* variables (`crontask_core.substitution`).
+
+    With a `target`, `spec` is the task's spec at that target (`crontask_core.targets`).
+    """
+    template = pod_template(spec)
     meta, pod_spec = template.get("metadata") or {}, template["spec"]
     labels = {
         **(meta.get("labels") or {}),
@@ -84,6 +88,9 @@ def pod_body(
         names.ANNOTATION_EXECUTION: execution.name,
         names.ANNOTATION_SCHEDULED_AT: rfc3339(scheduled_at),
     }
+    if target:
+        labels[names.LABEL_TARGET] = names.label_value(target)
+        annotations[names.ANNOTATION_TARGET] = target
     # A field may be there and null, which the API server would take for absent (and Always is its default).
     pod_spec["restartPolicy"] = pod_spec.get("restartPolicy") or "Never"
     if spec.timeout_seconds is not None:
@@ -95,7 +102,7 @@ def pod_body(
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": names.pod_name(execution.name, attempt),
+            "name": names.pod_name(execution.name, attempt, target),
             "namespace": execution.namespace,
             "labels": labels,
             "annotations": annotations,
@@ -105,7 +112,7 @@ def pod_body(
     }
 
 
-def _template(spec: TaskSpec) -> dict[str, Any]:
+def pod_template(spec: TaskSpec) -> dict[str, Any]:
     """The pod template as a copy that may be changed."""
     pod = spec.pod
     assert pod is not None, "the plan starts pods only for tasks with a pod action"

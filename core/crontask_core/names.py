@@ -25,6 +25,9 @@ LABEL_TRIGGER = f"{GROUP}/trigger"
 ANNOTATION_TASK = f"{GROUP}/task-name"
 ANNOTATION_EXECUTION = f"{GROUP}/execution-name"
 ANNOTATION_SCHEDULED_AT = f"{GROUP}/scheduled-at"
+LABEL_TARGET = f"{GROUP}/target"
+"""Name of the CronTaskTarget, on pods that run at one; shortened like `LABEL_TASK`."""
+ANNOTATION_TARGET = f"{GROUP}/target-name"
 ANNOTATION_CLAIMED_THROUGH = f"{GROUP}/claimed-through"
 """On a shard's Lease: everything due up to this instant has been claimed by some leader."""
 
@@ -89,7 +92,14 @@ def execution_name(task: str, scheduled_at: datetime) -> str:
     return shortened(task, MAX_OBJECT_NAME - len(suffix)) + suffix
 
 
-def pod_name(execution: str, attempt: int) -> str:
-    """The one name of the pod of an attempt (counted from 1) of an execution."""
-    suffix = f"-{attempt}"
-    return shortened(execution, MAX_POD_NAME - len(suffix)) + suffix
+def pod_name(execution: str, attempt: int, target: str = "") -> str:
+    """The one name of the pod of an attempt (counted from 1) of an execution, at a target where it has some.
+
+    With a target the name always holds a digest of both, because an execution `a` at the target `b` and an
+    execution `a-b` without one would meet.
+    """
+    if not target:
+        suffix = f"-{attempt}"
+        return shortened(execution, MAX_POD_NAME - len(suffix)) + suffix
+    suffix = f"-{digest(f'{execution}/{target}')}-{attempt}"
+    return f"{execution}-{target}"[: MAX_POD_NAME - len(suffix)].rstrip("-._") + suffix

@@ -20,19 +20,29 @@ ATTEMPT = "CRONTASK_ATTEMPT"
 TRIGGER = "CRONTASK_TRIGGER"
 SCHEDULED_AT = "CRONTASK_SCHEDULED_AT"
 SCHEDULED_UNIX = "CRONTASK_SCHEDULED_UNIX"
+TARGET = "CRONTASK_TARGET"
 
 _REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 
 
 def values(
-    *, namespace: str, task: str, execution: str, attempt: int, trigger: str, scheduled_at: datetime, zone: str
+    *,
+    namespace: str,
+    task: str,
+    execution: str,
+    attempt: int,
+    trigger: str,
+    scheduled_at: datetime,
+    zone: str,
+    target: str = "",
 ) -> dict[str, str]:
     """The names and values of one attempt.
 
-    `scheduled_at` is an aware datetime, `zone` the task's IANA zone ("" is UTC).
+    `scheduled_at` is an aware datetime, `zone` the task's IANA zone ("" is UTC), `target` the CronTaskTarget
+    ("" is none, and no value).
     Raises ZoneError for a zone that the time-zone data does not know.
     """
-    return {
+    found = {
         NAMESPACE: namespace,
         TASK: task,
         EXECUTION: execution,
@@ -41,6 +51,7 @@ def values(
         SCHEDULED_AT: rfc3339(scheduled_at, zone),
         SCHEDULED_UNIX: str(int(scheduled_at.timestamp())),
     }
+    return found | {TARGET: target} if target else found
 
 
 def rfc3339(at: datetime, zone: str) -> str:

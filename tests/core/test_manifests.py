@@ -209,6 +209,24 @@ def test_long_names_fit_and_are_kept_whole_in_annotations() -> None:
     assert meta["annotations"][names.ANNOTATION_EXECUTION] == execution.name
 
 
+def test_a_pod_at_a_target_says_so() -> None:
+    target = "eu-" + "x" * 70
+    body = pod_body(
+        EXECUTION,
+        task=TASK,
+        uid="task-uid",
+        spec=task({"image": "i"}),
+        trigger="Schedule",
+        scheduled_at=AT,
+        attempt=2,
+        values=VALUES,
+        target=target,
+    )
+    assert body["metadata"]["name"] == names.pod_name(EXECUTION.name, 2, target)
+    assert body["metadata"]["labels"]["crontask.dev/target"] == names.label_value(target)
+    assert body["metadata"]["annotations"]["crontask.dev/target-name"] == target
+
+
 def test_an_execution_as_a_whole() -> None:
     status = ExecutionStatus(phase="Running", started_at=AT)
     body = execution_body(EXECUTION, task=TASK, uid="task-uid", trigger="CatchUp", scheduled_at=AT, status=status)

@@ -84,6 +84,26 @@ def test_two_executions_or_attempts_never_share_a_pod(
 
 
 @settings(deadline=None)
+@given(
+    st.tuples(names | long_names, names | long_names, st.integers(1, 101)),
+    st.tuples(names | long_names, names | long_names, st.integers(1, 101)),
+)
+def test_two_targets_never_share_a_pod(one: tuple[str, str, int], other: tuple[str, str, int]) -> None:
+    first, second = (pod_name(execution, attempt, target) for execution, target, attempt in (one, other))
+    assert (first == second) is (one == other)
+    assert len(first) <= MAX_POD_NAME
+    assert SUBDOMAIN.fullmatch(first)
+
+
+def test_a_pod_at_a_target_tells_execution_and_target() -> None:
+    assert re.fullmatch(r"report-20261122090507-eu-[0-9a-f]{10}-2", pod_name("report-20261122090507", 2, "eu"))
+
+
+def test_an_execution_at_a_target_is_told_from_one_whose_name_ends_so() -> None:
+    assert len({pod_name("run", 1, "eu-1"), pod_name("run-eu", 1, "1"), pod_name("run-eu-1", 1)}) == 3
+
+
+@settings(deadline=None)
 @given(names | long_names, instants, st.integers(1, 101))
 def test_names_and_labels_are_such_as_kubernetes_takes(task: str, at: datetime, attempt: int) -> None:
     execution = execution_name(task, at)

@@ -1,6 +1,7 @@
 """Names of an attempt, and references to them as Kubernetes reads them."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,19 @@ def test_values_of_an_attempt() -> None:
         "CRONTASK_SCHEDULED_AT": "2026-11-22T15:00:00+01:00",
         "CRONTASK_SCHEDULED_UNIX": "1795356000",
     }
+
+
+def test_a_pod_at_a_target_is_told_where_it_is() -> None:
+    where: dict[str, Any] = {
+        "namespace": "n",
+        "task": "t",
+        "execution": "e",
+        "attempt": 1,
+        "trigger": "Manual",
+        "zone": "",
+    }
+    assert "CRONTASK_TARGET" not in values(**where, scheduled_at=AT)
+    assert values(**where, scheduled_at=AT, target="eu")["CRONTASK_TARGET"] == "eu"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from crontask_core.model.policy import MAX_OUTPUT_BYTES, YEAR
 Trigger = Literal["Schedule", "Manual", "After", "CatchUp", "Backfill"]
 Phase = Literal["Pending", "Queued", "Running", "Succeeded", "Failed", "Cancelled", "Lost"]
 FINAL_PHASES: frozenset[Phase] = frozenset({"Succeeded", "Failed", "Cancelled", "Lost"})
-MAX_ATTEMPTS_KEPT = 20
+MAX_ATTEMPTS_KEPT = 100
+"""At least one for each target that a task may have."""
 MAX_MESSAGE = 1024
 
 
@@ -232,7 +233,7 @@ class ExecutionStatus(Model):
     """How long after its instant the first attempt began."""
 
     attempts: list[Attempt] = Field(default=[], max_length=MAX_ATTEMPTS_KEPT)
-    """The attempts, oldest first; of very many, the first and the latest ones."""
+    """The attempts, oldest first; of very many, the first and the latest ones, and the latest at each target."""
 
     output: str | None = Field(default=None, max_length=MAX_OUTPUT_BYTES)
     """The end of the pod's log, or the start of the HTTP answer's body."""
