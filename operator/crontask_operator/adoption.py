@@ -123,6 +123,7 @@ class Adoption:
             key=key,
             task=task.key,
             uid=task.uid,
+            spec_bytes=task.spec_bytes,
             trigger=spec.trigger,
             scheduled_at=spec.scheduled_at or datetime.fromisoformat(meta["creationTimestamp"]),
             phase="Running",
@@ -155,16 +156,16 @@ class Adoption:
 
     def _resume(self, run: Run) -> None:
         """Goes on with a run whose record was left unfinished."""
-        task = self._index.tasks[run.task]
+        spec = run.spec()
         open_attempt = run.attempt is not None and run.attempt.finished_at is None
-        is_pod = task.spec().pod is not None if run.attempt is None else run.attempt.pod is not None
+        is_pod = spec is not None and spec.pod is not None if run.attempt is None else run.attempt.pod is not None
         if is_pod and open_attempt and run.pod is None:
             # The pod was created before this record was written, and it is gone.
             self.pod_vanished(run, run.attempt.pod if run.attempt and run.attempt.pod else "")
         elif not is_pod and (open_attempt or run.attempt is None):
             if run.attempt is None:
                 run.attempts.append(Attempt(number=1))
-            self._executions.attempt_lost(run, task.spec(), self._clock.now())
+            self._executions.attempt_lost(run, spec, self._clock.now())
         else:
             self._executions.advance(run)
 
@@ -185,6 +186,7 @@ def _run_of_pod(body: dict[str, Any], execution: Key, task: Task) -> Run:
         key=execution,
         task=task.key,
         uid=task.uid,
+        spec_bytes=task.spec_bytes,
         trigger=meta["labels"].get(LABEL_TRIGGER, "Schedule"),
         scheduled_at=scheduled_at,
         phase="Running",

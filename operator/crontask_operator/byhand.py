@@ -129,6 +129,7 @@ class ByHand:
             key=key,
             task=Key(key.namespace, spec.task_ref.name),
             uid=task.uid if task else "",
+            spec_bytes=task.spec_bytes if task else b"",
             trigger=spec.trigger,
             scheduled_at=spec.scheduled_at or datetime.fromisoformat(meta["creationTimestamp"]),
             stored=True,

@@ -68,7 +68,7 @@ class Executions:
     def prepare(self, task: Task, spec: TaskSpec, at: datetime, trigger: Trigger) -> Prepared:
         """An execution of `task` for the instant `at`, not yet begun."""
         key = Key(task.key.namespace, execution_name(task.key.name, at))
-        run = Run(key=key, task=task.key, uid=task.uid, trigger=trigger, scheduled_at=at)
+        run = Run(key=key, task=task.key, uid=task.uid, spec_bytes=task.spec_bytes, trigger=trigger, scheduled_at=at)
         return Prepared(run, spec, self._executor(spec).prepare(run, spec, 1))
 
     def begin(self, task: Task, prepared: Prepared) -> None:
@@ -103,7 +103,7 @@ class Executions:
         if self._index.runs.get(run.key) is not run or (run.calling and run.stop is None):
             return
         now = self._clock.now()
-        seen = ExecutionObservation(run.phase, tuple(run.attempts), self._spec(run), run.stop, run.pod, run.ending)
+        seen = ExecutionObservation(run.phase, tuple(run.attempts), run.spec(), run.stop, run.pod, run.ending)
         step = plan_execution(seen, now)
         match step:
             case EndAttempt():
@@ -157,7 +157,7 @@ class Executions:
     def record_lost(self, task: Task, at: datetime, now: datetime) -> None:
         """An earlier leader claimed this call and left no record: nobody knows whether it was sent."""
         key = Key(task.key.namespace, execution_name(task.key.name, at))
-        run = Run(key=key, task=task.key, uid=task.uid, trigger="Schedule", scheduled_at=at)
+        run = Run(key=key, task=task.key, uid=task.uid, spec_bytes=task.spec_bytes, trigger="Schedule", scheduled_at=at)
         task.unsaved.add(at)
         self._index.add_run(run)
         run.attempts.append(Attempt(number=1))
@@ -279,10 +279,6 @@ class Executions:
         timer = self._timers.pop(run.key, None)
         if timer is not None:
             timer.cancel()
-
-    def _spec(self, run: Run) -> TaskSpec | None:
-        task = self._index.tasks.get(run.task)
-        return task.spec() if task is not None and task.uid == run.uid else None
 
     def _executor(self, spec: TaskSpec) -> Executor:
         return self.executors["pod" if spec.pod is not None else "http"]

@@ -63,6 +63,9 @@ class Run:
     task: Key
     uid: str
     """The task's uid."""
+    spec_bytes: bytes
+    """The task's spec as it was when the execution began (the task's own bytes, where nothing is overridden); empty
+    where there is no task. An edit of the task changes nothing about what runs."""
     trigger: Trigger
     scheduled_at: datetime
     phase: Phase = "Pending"
@@ -87,6 +90,10 @@ class Run:
     """The resourceVersion that was seen last; precondition of the claim of an execution made by hand."""
     calling: bool = False
     """Whether this process has an HTTP call of it under way, or a pod that it is just creating."""
+
+    def spec(self) -> TaskSpec | None:
+        """What the execution goes by, as a value; None where that is not known."""
+        return _spec(self.spec_bytes) if self.spec_bytes else None
 
     @property
     def attempt(self) -> Attempt | None:
