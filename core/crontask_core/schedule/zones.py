@@ -58,15 +58,15 @@ def _remedy(name: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _info(name: str) -> ZoneInfo:
-    """The zone's rules, read from the tzdata package."""
+def zone_info(name: str) -> ZoneInfo:
+    """The rules of a known zone, read from the tzdata package."""
     with files("tzdata").joinpath("zoneinfo").joinpath(*name.split("/")).open("rb") as data:
         return ZoneInfo.from_file(data, key=name)
 
 
 def _offset(name: str, at: datetime) -> timedelta:
     """The UTC offset in force at a naive UTC time."""
-    info = _info(name)
+    info = zone_info(name)
     return info.fromutc(at.replace(tzinfo=info)).utcoffset() or timedelta()
 
 
@@ -123,7 +123,7 @@ def stretch_at(name: str, at: datetime) -> Stretch:
 
 def clock_time(name: str, at: datetime) -> datetime:
     """What the clock of a known zone (empty means UTC) shows at an aware time, with its offset."""
-    return at.astimezone(_info(name or DEFAULT))
+    return at.astimezone(zone_info(name or DEFAULT))
 
 
 def naive_utc(at: datetime) -> datetime:

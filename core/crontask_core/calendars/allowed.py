@@ -1,0 +1,58 @@
+"""What calendars leave of a schedule: `exclude` takes away what any covers, `only` what none covers."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from crontask_core.calendars.calendar import Calendar
+from crontask_core.schedule.forms import Schedule
+
+STEPS = 2000
+"""How many times `next_allowed` looks on: five years of days, at the least."""
+AHEAD = timedelta(days=3653)
+"""How far it looks."""
+_INSTANT = timedelta(microseconds=1)
+
+
+def covering(at: datetime, calendars: Sequence[Calendar]) -> Calendar | None:
+    """The first of the calendars that covers an instant."""
+    return next((calendar for calendar in calendars if calendar.covers(at)), None)
+
+
+def allowed(at: datetime, only: Sequence[Calendar], exclude: Sequence[Calendar]) -> bool:
+    """Whether an instant is left: one of `only` covers it (if there are any), and none of `exclude`."""
+    return (not only or covering(at, only) is not None) and covering(at, exclude) is None
+
+
+def next_allowed(
+    schedule: Schedule,
+    after: datetime,
+    *,
+    only: Sequence[Calendar] = (),
+    exclude: Sequence[Calendar] = (),
+    steps: int = STEPS,
+) -> datetime | None:
+    """The first instant after `after` that the calendars leave; None if there is none in the next ten years.
+
+    None as well if it is not among the first `steps` looks. A time that is taken away is passed over as a whole, not
+    instant by instant: each look goes on to where a calendar changes its mind.
+    """
+    begun = after
+    for _ in range(steps):
+        at = schedule.next(after)
+        if at is None or not (only or exclude):
+            return at
+        if at - begun > AHEAD:
+            return None
+        ends = _taken_until(at, only, exclude)
+        if ends is None:
+            return at
+        after = ends - _INSTANT
+    return None
+
+
+def _taken_until(at: datetime, only: Sequence[Calendar], exclude: Sequence[Calendar]) -> datetime | None:
+    """Up to when an instant and what follows it are taken away for certain; None if the instant is left."""
+    ends = [calendar.until(at) for calendar in exclude if calendar.covers(at)]
+    if only and covering(at, only) is None:
+        ends.append(min(calendar.until(at) for calendar in only))
+    return max(ends, default=None)
