@@ -89,6 +89,17 @@ class Tasks:
             self._statuses.touch(task)
         return task
 
+    def seen_at_take_over(self, body: dict[str, Any], now: datetime) -> None:
+        """A task exists in this state, its status included: what a standby saw of it long ago counts no more."""
+        meta = body["metadata"]
+        known = self._index.tasks.get(Key(meta["namespace"], meta["name"]))
+        if known is not None and known.uid == meta["uid"]:
+            if known.generation > meta["generation"]:  # edited since the list was made
+                meta = meta | {"generation": known.generation}
+                body = body | {"metadata": meta, "spec": orjson.loads(known.spec_bytes)}
+            self._index.remove_task(known.key)
+        self.seen(body, now)
+
     def _new(self, key: Key, body: dict[str, Any], status: TaskStatus) -> Task:
         meta = body["metadata"]
         created = datetime.fromisoformat(meta["creationTimestamp"])

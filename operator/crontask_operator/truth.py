@@ -52,7 +52,7 @@ class Truth:
         executions = await self._list(EXECUTIONS)
         pods = await self._list(PODS, MANAGED)
         self._drop_missing({key_of(body) for body in tasks})
-        await gradually(tasks, lambda body: self._tasks.seen(body, self._clock.now()))
+        await gradually(tasks, lambda body: self._tasks.seen_at_take_over(body, self._clock.now()))
         await self._adoption.take_over(executions, pods)
         await self._look_at_pods()
         await gradually(tasks, lambda body: self._tasks.settle(body, self._clock.now()))

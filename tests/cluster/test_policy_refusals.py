@@ -25,7 +25,7 @@ def task(**spec: Any) -> Body:
 
 
 def notify(**way: Any) -> Body:
-    return task(notify=[{"on": ["Failure"]} | way])
+    return task(notify=[{"when": ["Failure"]} | way])
 
 
 def execution(**spec: Any) -> Body:
@@ -80,7 +80,18 @@ REFUSED: list[tuple[str, Body, str, str]] = [
     ("a window of nothing", task(missed={"policy": "Skip", "withinSeconds": 5}), "spec.missed.withinSeconds", "remove"),
     ("after itself twice", task(after=[{"task": "a"}, {"task": "a"}]), "spec.after[1]", "Duplicate value"),
     ("after nothing", task(after=[]), "spec.after", "at least 1 item"),
-    ("after an unknown end", task(after=[{"task": "a", "on": "Error"}]), "spec.after[0].on", '"Success", "Failure"'),
+    (
+        "after an unknown end",
+        task(after=[{"task": "a", "when": "Error"}]),
+        "spec.after[0].when",
+        '"Success", "Failure"',
+    ),
+    (
+        "two words for one thing",
+        task(after=[{"task": "a", "on": "Failure", "when": "Failure"}]),
+        "spec.after[0]",
+        "remove one of them",
+    ),
     ("disabled at once", task(disableAfterFailures=0), "spec.disableAfterFailures", "equal to 1"),
     ("an unknown moment to go", task(deleteAfter="Always"), "spec.deleteAfter", '"Never", "Dispatch"'),
     ("a negative age", task(history={"ttlSeconds": -1}), "spec.history.ttlSeconds", "equal to 0"),
@@ -92,10 +103,15 @@ REFUSED: list[tuple[str, Body, str, str]] = [
     ("an unknown back-off", task(retry={"backoff": {"kind": "Random"}}), "spec.retry.backoff.kind", '"Exponential"'),
     ("nobody to tell", notify(), "spec.notify[0]", "exactly one of webhook, email and slack"),
     ("two ways to tell", notify(email={"secretName": "s", "to": ["a@b.c"]}, **SLACK), "spec.notify[0]", "exactly one"),
-    ("never to tell", task(notify=[SLACK | {"on": []}]), "spec.notify[0].on", "at least 1 item"),
+    ("never to tell", task(notify=[SLACK | {"when": []}]), "spec.notify[0].when", "at least 1 item"),
     ("a keyword that nobody asks for", notify(keyword="x", **SLACK), "spec.notify[0].keyword", "set both or none"),
-    ("a wish without the keyword", notify(on=["Keyword"], **SLACK), "spec.notify[0].keyword", "set both or none"),
-    ("failures counted for nothing", notify(on=["Success"], after=3, **SLACK), "spec.notify[0].after", "remove after"),
+    ("a wish without the keyword", notify(when=["Keyword"], **SLACK), "spec.notify[0].keyword", "set both or none"),
+    (
+        "failures counted for nothing",
+        notify(when=["Success"], after=3, **SLACK),
+        "spec.notify[0].after",
+        "remove after",
+    ),
     ("two addresses in one", notify(email={"secretName": "s", "to": ["a@b.c,d@e.f"]}), "to[0]", "one plain address"),
     ("a webhook without a URL", notify(webhook={}), "spec.notify[0].webhook", "exactly one of url and urlFrom"),
     ("a token for nobody", task(pod=None, http=CALL | {"auth": {"serviceAccountToken": {}}}), "audience", "Required"),
@@ -140,7 +156,10 @@ ACCEPTED: list[tuple[str, Body]] = [
     ("schedules alone", task(schedule=None, schedules=["0 6 * * *", "@every 90s"])),
     ("a calendar alone", task(schedule=None, calendar={"minutes": [0, 30], "weekdays": []})),
     ("a first run alone", task(schedule=None, firstRunAt=LATE)),
-    ("another task alone", task(schedule=None, after=[{"task": "a"}, {"task": "b", "on": "Failure"}])),
+    (
+        "another task alone",
+        task(schedule=None, after=[{"task": "a"}, {"task": "b", "when": "Failure"}, {"task": "c", "on": "Failure"}]),
+    ),
     ("a window of one moment", task(startAt=LATE, endAt=LATE)),
     ("both rules for clock changes", task(dst={"gap": "Shift", "overlap": "Second"})),
     ("a queue", task(concurrencyPolicy="Queue", concurrencyLimit=3, queueLimit=50)),
@@ -149,7 +168,7 @@ ACCEPTED: list[tuple[str, Body]] = [
     ("a pause with an end", task(suspend=False, suspendUntil=LATE)),
     ("all that a pod can override", task(overridable=["Env", "Args", "Timeout"])),
     ("all that a call can override", task(pod=None, http=CALL, overridable=["Url", "Headers", "Body", "Timeout"])),
-    ("every way and moment to tell", notify(on=["Failure", "Recovery", "Keyword"], after=3, keyword="oom", **SLACK)),
+    ("every way and moment to tell", notify(when=["Failure", "Recovery", "Keyword"], after=3, keyword="oom", **SLACK)),
     ("a token of a ServiceAccount", task(pod=None, http=CALL | {"auth": {"serviceAccountToken": {"audience": "a"}}})),
     ("an empty group", group()),
     ("a group in full", group(suspend=True, freezeCalendars=["x"], concurrencyLimit=5, startsPerSecond=0.5)),

@@ -191,6 +191,20 @@ async def test_a_standby_takes_over_within_the_leases_time(world: World) -> None
     assert names >= {f"t-202603011200{second:02}" for second in range(30)}, "every instant has its outcome"
 
 
+async def test_a_standby_that_has_watched_for_long_goes_on_from_what_the_leader_stored(world: World) -> None:
+    world.task(schedule="*/2 * * * * *")
+    world.start("a")
+    world.start("b")
+    await until(world, "12:00:20.500")
+    await world.crash("a")
+    world.server.edit(TASKS, "t", {"spec": {"suspend": True}})
+    await until(world, "12:00:40")
+    counts = world.status()["counts"]
+    calls = len(world.receiver.keys())
+    assert calls >= 15
+    assert (counts["succeeded"], counts["lost"]) == (calls, 0)
+
+
 async def test_only_one_of_two_replicas_starts_anything(world: World) -> None:
     world.task(schedule="* * * * * *")
     world.start("a")

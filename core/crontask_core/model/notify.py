@@ -77,19 +77,19 @@ class Notify(Model):
                 "set exactly one of webhook, email and slack",
             ),
             (
-                "has(self.keyword) == ('Keyword' in self.on)",
-                "keyword and the word Keyword in `on` belong together; set both or none",
+                "has(self.keyword) == ('Keyword' in self.when)",
+                "keyword and the word Keyword in `when` belong together; set both or none",
                 ".keyword",
             ),
             (
-                "!has(self.after) || self.after == 1 || 'Failure' in self.on",
-                "after counts failures; add Failure to `on`, or remove after",
+                "!has(self.after) || self.after == 1 || 'Failure' in self.when",
+                "after counts failures; add Failure to `when`, or remove after",
                 ".after",
             ),
         )
     )
 
-    on: list[NotifyWhen] = Field(min_length=1, max_length=8)
+    when: list[NotifyWhen] = Field(min_length=1, max_length=8)
     """
     When: Failure (of `after` executions in a row), Recovery (the first success after such a failure was told of),
     Success, Always (each end), Late (begun `lateSeconds` after its instant), Missed, Disabled (by

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from crontask_core.model.base import Model, rules, shaped
 
@@ -48,14 +48,29 @@ class CalendarSets(Model):
     """Days of the week, 0 (Sunday) to 6 (Saturday)."""
 
 
+End = Literal["Success", "Failure", "Completion"]
+
+
 class After(Model):
     """Another task, the end of whose executions starts this one."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(("!(has(self.when) && has(self.on))", "when and on mean the same; remove one of them"))
+    )
 
     task: ObjectName
     """The name of a CronTask in the same namespace."""
 
-    on: Literal["Success", "Failure", "Completion"] = "Success"
-    """Which ends count: Success, Failure (failed or lost), or Completion, which is any of both."""
+    when: End | None = None
+    """Which ends count: Success (the default), Failure (failed or lost), or Completion, which is any of both."""
+
+    on: End | None = None
+    """The same as `when`; in YAML it must be written "on", in quotes, because on means true there."""
+
+    @property
+    def end(self) -> End:
+        """Which ends count."""
+        return self.when or self.on or "Success"
 
 
 TIMING_RULES = (
