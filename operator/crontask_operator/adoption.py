@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
+from crontask_core.errors import FieldError
 from crontask_core.history import Ended
 from crontask_core.model import FINAL_PHASES, Attempt, ExecutionSpec, ExecutionStatus
 from crontask_core.names import ANNOTATION_SCHEDULED_AT, LABEL_ATTEMPT, LABEL_TRIGGER, Key
@@ -123,7 +124,7 @@ class Adoption:
             key=key,
             task=task.key,
             uid=task.uid,
-            spec_bytes=task.spec_bytes,
+            spec_bytes=_spec_of(task, spec),
             trigger=spec.trigger,
             scheduled_at=spec.scheduled_at or datetime.fromisoformat(meta["creationTimestamp"]),
             phase="Running",
@@ -173,6 +174,14 @@ class Adoption:
 def _stop_reason(status: ExecutionStatus) -> StopReason | None:
     """Why an earlier leader had begun to stop the execution."""
     return "Replaced" if status.reason == "Replaced" else "Stopped" if status.reason == "Stopped" else None
+
+
+def _spec_of(task: Task, spec: ExecutionSpec) -> bytes:
+    """What a leftover execution goes by from now on: the task as it is today, and its own overrides."""
+    try:
+        return task.spec_with(spec.overrides)
+    except FieldError:
+        return b""  # they do not fit any more: what is under way ends, nothing follows it
 
 
 def _run_of_pod(body: dict[str, Any], execution: Key, task: Task) -> Run:

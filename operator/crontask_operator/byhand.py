@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from crontask_core.errors import FieldError
 from crontask_core.manifests import execution_labels, owner
 from crontask_core.model import ExecutionSpec, Phase
 from crontask_core.names import Key
@@ -109,6 +110,11 @@ class ByHand:
         elif spec.stop:
             await self._refuse(run, task, body, "Stopped", "The execution was stopped before it began.")
         else:
+            try:
+                run.spec_bytes = task.spec_with(spec.overrides)
+            except FieldError as error:
+                await self._refuse(run, task, body, "NotOverridable", str(error))
+                return
             await self._begin(run, task, body)
 
     async def _task(self, key: Key) -> Task | None:
@@ -161,7 +167,7 @@ class ByHand:
         if spec.concurrency_policy == "Replace":
             for other in active:
                 self._executions.stop(other, "Replaced")
-        self._executions.begin_claimed(run, spec)
+        self._executions.begin_claimed(run)
 
     async def _claim(self, run: Run, task: Task, body: dict[str, Any]) -> None:
         """Makes the execution ours. Raises Conflict where somebody changed it; its next event decides then."""

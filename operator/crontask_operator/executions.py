@@ -83,8 +83,10 @@ class Executions:
         self._metrics.instants("started", 1)
         self._attempt(run, prepared.spec, 1, prepared.first)
 
-    def begin_claimed(self, run: Run, spec: TaskSpec) -> None:
-        """Starts an execution made by hand, which was claimed by a write to its own object."""
+    def begin_claimed(self, run: Run) -> None:
+        """Starts an execution that was claimed by a write to its own object, by its own spec."""
+        spec = run.spec()
+        assert spec is not None, "an execution without a task is refused"
         self.guarded(run, lambda run: self._attempt(run, spec, 1, self._executor(spec).prepare(run, spec, 1)))
 
     def guarded(self, run: Run, step: Callable[[Run], None]) -> None:

@@ -8,12 +8,14 @@ kept as JSON bytes and read when needed.
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 import orjson
 
 from crontask_core.history import Ended
-from crontask_core.model import Attempt, Phase, TaskSpec, Trigger
+from crontask_core.model import Attempt, Overrides, Phase, TaskSpec, Trigger
 from crontask_core.names import Key, execution_name
+from crontask_core.overrides import overridden
 from crontask_core.planning.execution import EndAttempt, StopReason
 from crontask_core.pods import PodFacts
 from crontask_core.schedule import Schedule
@@ -23,6 +25,12 @@ from crontask_core.tally import Tally
 @lru_cache(maxsize=512)
 def _spec(text: bytes) -> TaskSpec:
     return TaskSpec.model_validate(orjson.loads(text))
+
+
+def packed(body: dict[str, Any]) -> bytes:
+    """A spec as the index keeps it."""
+    # A copy, because orjson leaves its result in a buffer of 4 KB.
+    return bytes(memoryview(orjson.dumps(body)))
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +61,10 @@ class Task:
     def spec(self) -> TaskSpec:
         """The spec as a value. Keeping one for each task would cost 5 KB a task, so only the latest used are kept."""
         return _spec(self.spec_bytes)
+
+    def spec_with(self, overrides: Overrides | None) -> bytes:
+        """What an execution goes by that begins now. Raises FieldError for overrides that are not allowed."""
+        return packed(overridden(self.spec(), overrides).to_body()) if overrides is not None else self.spec_bytes
 
 
 @dataclass(slots=True, eq=False)

@@ -20,7 +20,7 @@ from crontask_core.planning.task import Start, TaskObservation, TaskPlan, plan_t
 from crontask_core.tally import tally_of
 from crontask_core.validation import Setting, begins_anew, check_task, read_schedule, read_spec, timing
 from crontask_operator.executions import Executions, Prepared
-from crontask_operator.index import Index, Known, Task
+from crontask_operator.index import Index, Known, Task, packed
 from crontask_operator.metrics import Metrics
 from crontask_operator.recorder import Recorder
 from crontask_operator.statuses import Statuses
@@ -118,8 +118,7 @@ class Tasks:
 
     def _load(self, task: Task, spec_body: dict[str, Any], now: datetime) -> None:
         """Reads the spec; what is wrong with it becomes `task.problem`."""
-        # A copy, because orjson leaves its result in a buffer of 4 KB.
-        task.spec_bytes = bytes(memoryview(orjson.dumps(spec_body)))
+        task.spec_bytes = packed(spec_body)
         task.schedule, task.problem = None, ""
         try:
             spec = read_spec(spec_body)

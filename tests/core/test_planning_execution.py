@@ -247,8 +247,8 @@ ROWS = [
     ),
     Row("a stop between attempts ends it", Finish("Cancelled", "Stopped", STOPPED), (FAILED,), TWICE, "Stopped"),
     Row(
-        "the task deleted between attempts ends it",
-        Finish("Cancelled", "TaskDeleted", "The task was deleted."),
+        "where nobody knows what the task wanted, no attempt follows",
+        Finish("Failed", "NonZeroExit", "exit code 3"),
         (FAILED,),
         None,
     ),

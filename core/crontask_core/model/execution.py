@@ -27,6 +27,16 @@ class TaskRef(Model):
 class Overrides(Model):
     """What a run by hand does otherwise than its task says, as far as the task's `overridable` allows it."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!has(self.env) || self.env.all(variable, !has(variable.valueFrom))",
+                "a variable of an execution takes its value from nowhere else; write value in place of valueFrom",
+                ".env",
+            )
+        )
+    )
+
     env: list[EnvVar] | None = Field(default=None, max_length=200, json_schema_extra=keyed_list("name"))
     """Environment variables of every container, in place of those of the same name."""
 

@@ -37,7 +37,7 @@ class ExecutionObservation:
     phase: Phase
     attempts: tuple[Attempt, ...]
     spec: TaskSpec | None
-    """The task's spec; None where the task is gone."""
+    """What the execution goes by; None where that is not known, because the task is gone."""
     stop: StopReason | None
     """Why the execution is to be stopped, where somebody wants that."""
     pod: PodFacts | None
@@ -90,11 +90,9 @@ def plan_execution(seen: ExecutionObservation, now: datetime) -> Step:
         return Finish("Succeeded", "Completed", "")
     if seen.stop is not None:
         return Finish("Cancelled", seen.stop, _stop_message(seen.stop))
-    if seen.spec is None:
-        return Finish("Cancelled", "TaskDeleted", "The task was deleted.")
     if last is None or last.finished_at is None:  # (an open attempt has been dealt with above)
-        return StartAttempt(1)
-    again = retry_at(seen.spec.retry, last.number, last.finished_at)
+        return StartAttempt(1) if seen.spec else Finish("Cancelled", "TaskDeleted", "The task was deleted.")
+    again = retry_at(seen.spec.retry, last.number, last.finished_at) if seen.spec else None
     if again is None:
         return Finish("Failed", last.reason or "Failed", last.message or "")
     return StartAttempt(last.number + 1) if now >= again else Wait(again)

@@ -178,7 +178,7 @@ SCRIPTS: dict[str, tuple[dict[str, Any], Script]] = {
             (1, runs, "wait"),
             (5, task_deleted, "wait"),
             (6, leaves, "wait 66"),
-            (7, vanishes, "close Deleted, Cancelled TaskDeleted"),
+            (7, vanishes, "close Deleted, Failed Deleted"),
         ],
     ),
     "it runs into its timeout, which the kubelet does not enforce": (
