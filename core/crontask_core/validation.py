@@ -75,26 +75,44 @@ def read_schedule(spec: TaskSpec, key: Key, created: datetime, setting: Setting)
     if spec.schedule is None and not (spec.schedules or spec.calendar or spec.first_run_at or spec.after):
         remedy = "set schedule, schedules, calendar, firstRunAt or after"
         raise FieldError("spec.schedule", "", "is not set, and nothing else says when the task runs", remedy)
-    dst, sets = spec.dst, spec.calendar
-    how = Reading(
-        grammar=spec.grammar,
-        zone=spec.time_zone or setting.default_zone,
-        identity=str(key),
-        anchor=spec.first_run_at or created,
-        gap=dst.gap if dst else None,
-        overlap=dst.overlap if dst else None,
-    )
-    texts = [(spec.schedule, "spec.schedule")] if spec.schedule is not None else []
-    texts += [(text, f"spec.schedules[{at}]") for at, text in enumerate(spec.schedules or ())]
     return compose(
-        how,
-        texts,
-        sets=Sets(sets.minutes, sets.hours, sets.days, sets.months, sets.weekdays) if sets else None,
+        _reading(spec, key, created, setting),
+        _texts(spec),
+        sets=_sets(spec),
         splay_seconds=spec.splay_seconds or 0,
         first=spec.first_run_at,
         start=spec.start_at,
         end=spec.end_at,
     )
+
+
+def read_parts(spec: TaskSpec, key: Key, created: datetime, setting: Setting) -> list[tuple[str, Schedule]]:
+    """The texts and the sheet of sets by themselves, before spread and window: (path, schedule) pairs."""
+    how, sets = _reading(spec, key, created, setting), _sets(spec)
+    parts = [(path, how.text(text, path)) for text, path in _texts(spec)]
+    return parts + ([("spec.calendar", sets.schedule(how))] if sets else [])
+
+
+def _reading(spec: TaskSpec, key: Key, created: datetime, setting: Setting) -> Reading:
+    return Reading(
+        grammar=spec.grammar,
+        zone=spec.time_zone or setting.default_zone,
+        identity=str(key),
+        anchor=spec.first_run_at or created,
+        gap=spec.dst.gap if spec.dst else None,
+        overlap=spec.dst.overlap if spec.dst else None,
+    )
+
+
+def _texts(spec: TaskSpec) -> list[tuple[str, str]]:
+    """The texts, each with its path."""
+    texts = [(spec.schedule, "spec.schedule")] if spec.schedule is not None else []
+    return texts + [(text, f"spec.schedules[{at}]") for at, text in enumerate(spec.schedules or ())]
+
+
+def _sets(spec: TaskSpec) -> Sets | None:
+    sets = spec.calendar
+    return Sets(sets.minutes, sets.hours, sets.days, sets.months, sets.weekdays) if sets else None
 
 
 def check_task(spec: TaskSpec, key: Key, setting: Setting) -> None:
