@@ -36,6 +36,8 @@ class Tally:
     skipped: int = 0
     missed: int = 0
     consecutive_failures: int = 0
+    disabled_at: datetime | None = None
+    """When the schedule was paused after too many failures in a row; an edit of the spec takes it up again."""
     last_run: datetime | None = None
     last_schedule: datetime | None = None
     last_successful: datetime | None = None
@@ -72,6 +74,24 @@ class Tally:
         else:
             self.cancelled += 1
 
+    def disable_if_due(self, after: int | None, *, generation: int, now: datetime) -> bool:
+        """Pauses the schedule where `after` executions have failed in a row; whether it is paused only now."""
+        if after is None or self.disabled_at is not None or self.consecutive_failures < after:
+            return False
+        self.disabled_at = now
+        self.show_disabled(generation=generation, now=now)
+        return True
+
+    def show_disabled(self, *, generation: int, now: datetime) -> None:
+        """Says in the conditions that the schedule is paused."""
+        failed = f"{self.consecutive_failures} executions have" if self.consecutive_failures > 1 else "An execution has"
+        message = f"{failed} failed (spec.disableAfterFailures). An edit of the spec takes the schedule up again."
+        self.set_condition("Scheduled", "False", "Disabled", message, generation=generation, now=now)
+
+    def enable(self) -> None:
+        """The spec was edited: the schedule goes on, and failures are counted anew."""
+        self.disabled_at, self.consecutive_failures = None, 0
+
     def set_condition(
         self, kind: str, status: ConditionStatus, reason: str, message: str, *, generation: int, now: datetime
     ) -> None:
@@ -107,6 +127,7 @@ def tally_of(status: TaskStatus) -> Tally:
         skipped=counts.skipped,
         missed=counts.missed,
         consecutive_failures=status.consecutive_failures,
+        disabled_at=status.disabled_at,
         last_run=status.last_run_time,
         last_schedule=status.last_schedule_time,
         last_successful=status.last_successful_time,
@@ -127,6 +148,7 @@ def status_of(tally: Tally, **rest: Any) -> TaskStatus:
     return TaskStatus(
         counts=tally.counts(),
         consecutive_failures=tally.consecutive_failures,
+        disabled_at=tally.disabled_at,
         last_run_time=tally.last_run,
         last_schedule_time=tally.last_schedule,
         last_successful_time=tally.last_successful,

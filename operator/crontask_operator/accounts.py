@@ -39,9 +39,16 @@ class Accounts:
         self._judge_failing(task, run, at)
         if run.phase in ("Failed", "Lost"):
             self._recorder.failed(task, run.key.name, run.reason, run.message, at)
+            self._disable_if_due(task, at)
         if all(ended.name != run.key.name for ended in task.ended):
             task.ended.append(Ended(run.key.name, run.phase, at))
         self._statuses.touch(task)
+
+    def _disable_if_due(self, task: Task, now: datetime) -> None:
+        after = None if task.problem else task.spec().disable_after_failures
+        if task.tally.disable_if_due(after, generation=task.generation, now=now):
+            task.wake_at = None
+            self._recorder.disabled(task, now)
 
     def _judge_failing(self, task: Task, run: Run, now: datetime) -> None:
         if run.phase == "Succeeded":

@@ -58,6 +58,11 @@ class Task:
     unsaved: set[datetime] = field(default_factory=set)
     """Started instants whose execution is not stored yet; the stored watermark stays below them."""
 
+    @property
+    def paused(self) -> bool:
+        """Whether its schedule rests, by somebody's wish or after failures."""
+        return self.suspended or self.tally.disabled_at is not None
+
     def spec(self) -> TaskSpec:
         """The spec as a value. Keeping one for each task would cost 5 KB a task, so only the latest used are kept."""
         return _spec(self.spec_bytes)

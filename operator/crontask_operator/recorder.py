@@ -52,6 +52,12 @@ class Recorder:
         """An execution ended without success."""
         self._post(task, "Warning", "ExecutionFailed", "Execute", f"{execution}: {reason}: {message}", now)
 
+    def disabled(self, task: Task, now: datetime) -> None:
+        """The schedule is paused, because too many executions have failed in a row."""
+        failures = task.tally.consecutive_failures
+        note = f"Paused after {failures} failure(s) in a row; an edit of the spec takes it up again."
+        self._post(task, "Warning", "Disabled", "Schedule", note, now, once_for=str(task.generation))
+
     def _post(
         self, task: Task, kind: str, reason: str, action: str, note: str, now: datetime, *, once_for: str = ""
     ) -> None:

@@ -118,7 +118,8 @@ class Statuses:
                 self.touch(task, delay=again)
 
     async def _put(self, task: Task) -> None:
-        body = {"status": status_of_task(task).to_body()}
+        # A merge patch leaves alone what it does not name: what may end is named with null.
+        body = {"status": {"disabledAt": None} | status_of_task(task).to_body()}
         await self._api.patch(TASKS, task.key.namespace, task.key.name, body, subresource="status")
         self.on_stored(task)
 

@@ -78,12 +78,15 @@ class Tasks:
         if task is None:
             task = self._new(key, body, status)
         was_problem, was_timing = bool(task.problem), task.timing or status.timing or ""
+        was_disabled = task.tally.disabled_at is not None and self._edited(task, status, meta["generation"])
+        if was_disabled:
+            task.tally.enable()
         task.generation = meta["generation"]
         self._load(task, body.get("spec") or {}, now)
-        if was_problem or (was_timing and begins_anew(was_timing, task.timing)):
+        if was_problem or was_disabled or (was_timing and begins_anew(was_timing, task.timing)):
             # Law 3: neither an edit nor a resume fires anything that lies before it.
             task.watermark = max(task.watermark, now)
-        task.wake_at = task.schedule.next(task.watermark) if task.schedule and not task.suspended else None
+        task.wake_at = task.schedule.next(task.watermark) if task.schedule and not task.paused else None
         self._judge(task, now)
         if status.observed_generation != task.generation:
             self._statuses.touch(task)
@@ -99,6 +102,11 @@ class Tasks:
                 body = body | {"metadata": meta, "spec": orjson.loads(known.spec_bytes)}
             self._index.remove_task(known.key)
         self.seen(body, now)
+
+    @staticmethod
+    def _edited(task: Task, status: TaskStatus, generation: int) -> bool:
+        """Whether the spec is another than the one that the stored status, or the known task, goes by."""
+        return (task.generation or status.observed_generation) != generation
 
     def _new(self, key: Key, body: dict[str, Any], status: TaskStatus) -> Task:
         meta = body["metadata"]
@@ -142,6 +150,8 @@ class Tasks:
             tally.set_condition(
                 "Scheduled", "False", "Suspended", "spec.suspend is true", generation=generation, now=now
             )
+        elif tally.disabled_at is not None:
+            tally.show_disabled(generation=generation, now=now)
         elif task.wake_at is None:
             never = "The schedule has no further instant; the task runs only by hand now."
             tally.set_condition("Scheduled", "False", "NoFurtherInstant", never, generation=generation, now=now)
@@ -169,10 +179,17 @@ class Tasks:
         uncounted = [ended for ended in task.ended if ended.name in open_then or _is_above(ended, stored.watermark)]
         for ended in sorted(uncounted, key=lambda ended: ended.finished_at):
             task.tally.ended(ended.name, ended.phase, ended.trigger, ended.reason, ended.finished_at)
+        if any(ended.phase == "Failed" for ended in uncounted) and stored.observed_generation == task.generation:
+            self._disable_if_due(task, now)
         if task.problem:
             self._recorder.invalid(task, task.problem, now)
         if uncounted or open_then != set(task.runs) or stored.observed_generation != task.generation:
             self._statuses.touch(task)
+
+    def _disable_if_due(self, task: Task, now: datetime) -> None:
+        after = None if task.problem else task.spec().disable_after_failures
+        if task.tally.disable_if_due(after, generation=task.generation, now=now):
+            self._recorder.disabled(task, now)
 
     def gone(self, key: Key, uid: str) -> None:
         """A task does not exist any more; what runs of it is dropped (the garbage collector takes its objects)."""
@@ -194,6 +211,7 @@ class Tasks:
             watermark=task.watermark,
             claimed_through=self.inherited_claim,
             known=Known(self._index, task),
+            disabled=task.tally.disabled_at is not None,
             active=tuple(name for name, run in task.runs.items() if run.finished_at is None),
         )
         plan = plan_task(seen, now)
@@ -207,7 +225,7 @@ class Tasks:
         task, plan = due.task, due.plan
         if self._index.tasks.get(task.key) is not task:
             return
-        if (task.generation, task.watermark) != (due.generation, due.watermark):
+        if task.paused or (task.generation, task.watermark) != (due.generation, due.watermark):
             again = self.prepare(task, due.through)
             if again is None:
                 return

@@ -34,6 +34,8 @@ class TaskObservation:
     """Instants that already have an execution or a pod."""
     active: tuple[str, ...]
     """Names of the executions that have not ended."""
+    disabled: bool = False
+    """Whether the schedule is paused because of `disableAfterFailures`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def plan_task(seen: TaskObservation, now: datetime) -> TaskPlan:
     """The plan for every instant in (watermark, now]."""
     # After a step of the clock back to before the watermark, nothing up to the watermark is due again.
     watermark = max(seen.watermark, now)
-    if seen.spec.suspend:
+    if seen.spec.suspend or seen.disabled:
         return TaskPlan(watermark=watermark, lost=_claimed(seen, now))
     wake_at = seen.schedule.next(watermark)
     if seen.watermark >= now:
