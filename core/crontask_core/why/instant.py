@@ -1,0 +1,148 @@
+"""One instant: what the ledger and its execution say of it, or what it has to expect."""
+
+from datetime import datetime
+
+from crontask_core.model import LedgerEntry
+from crontask_core.names import execution_name
+from crontask_core.why.values import ExecutionTold, Found, Seen, Told
+from crontask_core.why.words import outcome_sentence, span, written
+
+_FOR_INSTANTS = ("Schedule", "CatchUp", "Backfill")
+_BEGAN = ("Started", "Late", "Lost")
+
+
+def told_of(seen: Seen, at: datetime, now: datetime) -> Told:
+    """One instant."""
+    entry = entry_at(seen.status.ledger, at)
+    told = _from_ledger(seen, at, entry) if entry is not None else _without_entry(seen, at, now)
+    mine = [execution_told(each) for each in seen.found if is_for_instant(each) and each.spec.scheduled_at == at]
+    name = execution_name(seen.key.name, at)
+    first = next((each for each in mine if each.name == name), None)
+    changed: dict[str, object] = {"executions": mine}
+    if first is not None:
+        changed |= {"execution": name, "sentence": f"{told.sentence} {_ended(first)}"}
+        if first.lateness_milliseconds is not None:
+            changed["lateness_milliseconds"] = first.lateness_milliseconds
+    elif told.verdict in _BEGAN:
+        gone = f"Its execution {name} is not kept any more (history)."
+        changed |= {"execution": name, "sentence": f"{told.sentence} {gone}"}
+    return told.model_copy(update=changed)
+
+
+def entry_at(ledger: list[LedgerEntry], at: datetime) -> LedgerEntry | None:
+    """The entry that covers an instant."""
+    return next((entry for entry in ledger if entry.first <= at <= entry.last), None)
+
+
+def _from_ledger(seen: Seen, at: datetime, entry: LedgerEntry) -> Told:
+    sentence = outcome_sentence(entry, seen.spec)
+    closed = seen.closed(at) if entry.reason in ("Calendar", "Frozen") else None
+    if closed is not None and closed.reason == entry.reason:
+        sentence = f"It was skipped: {closed.sentence}."
+    return Told(
+        instant=at,
+        verdict=entry.outcome,
+        reason=entry.reason,
+        sentence=sentence,
+        lateness_milliseconds=entry.lateness_milliseconds,
+    )
+
+
+def _without_entry(seen: Seen, at: datetime, now: datetime) -> Told:
+    """An instant that the ledger does not tell of."""
+    status = seen.status
+    known_from = status.ledger_since or seen.created
+    if at > now:
+        reason, sentence = _to_come(seen, at, now)
+        return Told(instant=at, verdict="Due", reason=reason, sentence=sentence)
+    if at <= known_from:
+        sentence = f"It is forgotten: the ledger keeps what happened after {written(known_from, seen.zone)}."
+        return Told(instant=at, verdict="Forgotten", sentence=sentence)
+    if status.watermark is not None and at <= status.watermark:
+        sentence = "The ledger has no outcome for it, though it should: please report this, with the task's status."
+        return Told(instant=at, verdict="Unaccounted", sentence=sentence)
+    return Told(instant=at, verdict="Undecided", sentence=_undecided(seen, at, now))
+
+
+def _to_come(seen: Seen, at: datetime, now: datetime) -> tuple[str | None, str]:
+    """What an instant in the future has to expect."""
+    ahead = f"It is due in {span(at - now)}"
+    reason, why = obstacle(seen, at)
+    if reason is None:
+        return None, f"{ahead}."
+    return reason, f"{ahead}, and will be skipped as things stand: {why}."
+
+
+def obstacle(seen: Seen, at: datetime) -> tuple[str | None, str]:
+    """What keeps an instant from being started as things stand: (the ledger's reason, why)."""
+    spec, status = seen.spec, seen.status
+    if problem := problem_of(seen):
+        return "NotReady", f"the task is not ready ({problem})"
+    if spec.suspend:
+        return "Suspended", "the task is suspended (suspend: true)"
+    if spec.suspend_until is not None and at < spec.suspend_until:
+        return "Suspended", f"the task is suspended until {written(spec.suspend_until, seen.zone)}"
+    if status.disabled_at is not None:
+        return "Disabled", f"{spec.disable_after_failures} failures in a row have disabled the task; edit it to go on"
+    closed = seen.closed(at)
+    return (closed.reason, closed.sentence) if closed else (None, "")
+
+
+def _undecided(seen: Seen, at: datetime, now: datetime) -> str:
+    """An instant that has passed, and that the stored status does not cover yet."""
+    passed = f"It was due {span(now - at)} ago and has no outcome yet"
+    reason, why = obstacle(seen, at)
+    if reason is not None:
+        return f"{passed}: {why}. It will be recorded as Skipped ({reason})."
+    if any(each.spec.scheduled_at == at for each in seen.found):
+        return f"{passed}: its execution is under way, and the task's status follows."
+    mark = seen.status.watermark
+    upto = f"wrote this task's status up to {written(mark, seen.zone)}" if mark else "wrote no status yet"
+    return f"{passed}: the operator {upto}. If that stays so, see whether it runs."
+
+
+def problem_of(seen: Seen) -> str:
+    """What the Ready condition objects to, or what we cannot read ourselves."""
+    for condition in seen.status.conditions:
+        if condition.type == "Ready" and condition.status == "False":
+            return condition.message or condition.reason
+    return seen.problem
+
+
+def is_for_instant(found: Found) -> bool:
+    """Whether an execution stands for an instant of the schedule (the parent of a backfill does not)."""
+    return found.spec.trigger in _FOR_INSTANTS and found.spec.backfill is None
+
+
+def execution_told(found: Found) -> ExecutionTold:
+    status = found.status
+    return ExecutionTold(
+        name=found.name,
+        trigger=found.spec.trigger,
+        phase=status.phase,
+        reason=status.reason,
+        message=status.message,
+        started_at=status.started_at,
+        finished_at=status.finished_at,
+        lateness_milliseconds=status.lateness_milliseconds,
+        attempts=list(status.attempts),
+    )
+
+
+def _ended(told: ExecutionTold) -> str:
+    """How the execution for an instant went."""
+    tries = f" after {len(told.attempts)} attempts" if len(told.attempts) > 1 else ""
+    why = f" ({told.reason})" if told.reason else ""
+    match told.phase:
+        case "Pending" | "Queued":
+            return "Its execution has not begun."
+        case "Running":
+            return f"Its execution is running{why}."
+        case "Succeeded":
+            return f"Its execution succeeded{tries}."
+        case "Failed":
+            return f"Its execution failed{tries}{why}."
+        case "Cancelled":
+            return f"Its execution was cancelled{why}."
+        case "Lost":
+            return f"Its execution is lost{why}."
