@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from crontask_cli import next_runs
+from crontask_cli import next_runs, why
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -12,6 +12,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="kubectl crontask", description="Work with CronTasks.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     next_runs.add_to(commands)
+    why.add_to(commands)
     arguments = parser.parse_args(argv)
     try:
         code = arguments.run(arguments)

@@ -18,6 +18,10 @@ KINDS: list[tuple[str, str, str, str, bool, bool]] = [
     ("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", False, True),
     (names.GROUP, names.VERSION, names.TASK.plural, names.TASK.kind, True, True),
     (names.GROUP, names.VERSION, names.EXECUTION.plural, names.EXECUTION.kind, True, False),
+    *(
+        (names.GROUP, names.VERSION, kind.plural, kind.kind, True, True)
+        for kind in (names.GROUP_KIND, names.CALENDAR, names.TARGET)
+    ),
 ]
 """Group, version, plural, kind, namespaced, has a status subresource."""
 

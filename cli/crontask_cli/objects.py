@@ -1,0 +1,105 @@
+"""Tasks with all that concerns them, from a cluster or from files, as the core wants to see them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from crontask_cli.cluster import SECONDS
+from crontask_core.calendars import read_calendar
+from crontask_core.errors import FieldError
+from crontask_core.model import CalendarSpec, ExecutionSpec, ExecutionStatus, GroupSpec, TaskSpec, TaskStatus
+from crontask_core.names import Key
+from crontask_core.schedule import Schedule
+from crontask_core.validation import Setting, read_schedule, read_spec
+from crontask_core.why import Calendar, Found, Seen, closings
+from crontask_kube.client import ApiClient
+from crontask_kube.errors import NotFound
+from crontask_kube.resources import CALENDARS, EXECUTIONS, GROUPS, TASKS, Resource
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """The groups and calendars that a task may name, by name."""
+
+    groups: Mapping[str, Object] = field(default_factory=dict)
+    calendars: Mapping[str, Object] = field(default_factory=dict)
+
+
+async def fetch(api: ApiClient, key: Key, default_zone: str) -> Seen:
+    """A task of the cluster and what concerns it. Raises NotFound, KubeError, FieldError."""
+    body = await api.get(TASKS, key.namespace, key.name, within=SECONDS)
+    listing = await api.list(EXECUTIONS, key.namespace, field_selector=f"spec.taskRef.name={key.name}", within=SECONDS)
+    spec = body.get("spec") or {}
+    groups = await _named(api, GROUPS, key.namespace, [spec["group"]] if spec.get("group") else [])
+    frozen = [name for group in groups.values() for name in group["spec"].get("freezeCalendars") or []]
+    wanted = [*(spec.get("exclude") or []), *(spec.get("only") or []), *frozen]
+    calendars = await _named(api, CALENDARS, key.namespace, wanted)
+    return seen_of(key, body, Companions(groups, calendars), default_zone, executions=listing.items)
+
+
+async def _named(api: ApiClient, kind: Resource, namespace: str, names: Iterable[str]) -> dict[str, Object]:
+    """Those of the objects that exist."""
+    found = {}
+    for name in dict.fromkeys(names):
+        try:
+            found[name] = await api.get(kind, namespace, name, within=SECONDS)
+        except NotFound:
+            continue
+    return found
+
+
+def seen_of(
+    key: Key, body: Object, companions: Companions, default_zone: str, *, executions: Iterable[Object] = ()
+) -> Seen:
+    """A task as the core wants to see it. Raises FieldError where the spec is no task's at all."""
+    spec = read_spec(body.get("spec") or {})
+    created = datetime.fromisoformat(body["metadata"]["creationTimestamp"])
+    schedule, problem = _schedule(spec, key, created, default_zone)
+    group = companions.groups.get(spec.group or "")
+    return Seen(
+        key=key,
+        created=created,
+        spec=spec,
+        status=TaskStatus.model_validate(body.get("status") or {}),
+        schedule=schedule,
+        problem=problem,
+        zone=spec.time_zone or default_zone,
+        found=tuple(_found(each) for each in executions),
+        closed=closings(
+            spec,
+            GroupSpec.model_validate(group["spec"]) if group else None,
+            _readable(companions.calendars, default_zone),
+        ),
+    )
+
+
+def _schedule(spec: TaskSpec, key: Key, created: datetime, default_zone: str) -> tuple[Schedule | None, str]:
+    """The schedule, or why there is none."""
+    try:
+        return read_schedule(spec, key, created, Setting(default_zone=default_zone)), ""
+    except FieldError as error:
+        return None, str(error)
+
+
+def _readable(bodies: Mapping[str, Object], default_zone: str) -> dict[str, Calendar]:
+    """The calendars that can be read; of the others the task's Ready condition speaks."""
+    calendars: dict[str, Calendar] = {}
+    for name, body in bodies.items():
+        try:
+            calendars[name] = read_calendar(name, CalendarSpec.model_validate(body["spec"]), default_zone)
+        except (FieldError, ValueError):
+            continue
+    return calendars
+
+
+def _found(body: Object) -> Found:
+    meta = body["metadata"]
+    return Found(
+        name=meta["name"],
+        created=datetime.fromisoformat(meta["creationTimestamp"]),
+        spec=ExecutionSpec.model_validate(body["spec"]),
+        status=ExecutionStatus.model_validate(body.get("status") or {}),
+    )
