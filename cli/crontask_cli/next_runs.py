@@ -1,16 +1,19 @@
 """`kubectl crontask next`: when a schedule text is due, for people and, with `--batch`, for programs.
 
-Asks no cluster. The batch form is a contract: a line of JSON in, a line of JSON
-out, at once, whatever the line holds.
+Tasks of a cluster or of a file are left to `next_tasks`; texts ask no cluster.
+The batch form is a contract: a line of JSON in, a line of JSON out, at once,
+whatever the line holds.
 """
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from crontask_cli.options import add_cluster
 from crontask_core.errors import FieldError
 from crontask_core.schedule import Schedule, parse
 from crontask_core.schedule.zones import clock_time
@@ -18,28 +21,42 @@ from crontask_kube.clock import SystemClock
 
 DEFAULT_COUNT = 5
 MAX_COUNT = 10_000
+_TASK = re.compile(r"(?:ct|tasks?|crontasks?)/")
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Registers the subcommand."""
-    parser = commands.add_parser("next", help="show when a schedule is due next")
-    parser.add_argument("schedule", nargs="?", help='the schedule, for example "*/5 * * * *"')
-    parser.add_argument("--zone", default="", help="IANA time zone (default: UTC)")
-    parser.add_argument("--grammar", default="standard", help="how the text is read (default: standard)")
+    parser = commands.add_parser("next", help="show when a schedule, or a task, is due next")
+    parser.add_argument("schedule", nargs="?", help='a schedule such as "*/5 * * * *", or a task: task/NAME')
+    parser.add_argument("--task", default="", metavar="NAME", help="a CronTask of the cluster")
+    parser.add_argument("-f", "--filename", default="", metavar="FILE", help="tasks of a manifest (-: standard input)")
+    parser.add_argument("--zone", default="", help="IANA time zone of a text (default: UTC)")
+    parser.add_argument("--grammar", default="standard", help="how a text is read (default: standard)")
     parser.add_argument("--from", dest="start", metavar="TIME", help="RFC 3339 time to start after (default: now)")
     parser.add_argument("--count", type=int, default=DEFAULT_COUNT, help=f"how many (default: {DEFAULT_COUNT})")
     parser.add_argument("--name", default="", help="namespace/name that H is drawn from (dkron: the job's name, for ~)")
     parser.add_argument("--batch", action="store_true", help="answer JSON lines of standard input")
+    add_cluster(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Shows the next instants in the zone and in UTC, or answers a batch."""
-    if arguments.batch == (arguments.schedule is not None):
-        sys.stderr.write("kubectl crontask next: give either a schedule or --batch\n")
+    given = [arguments.batch, arguments.schedule is not None, bool(arguments.task), bool(arguments.filename)]
+    if given.count(True) != 1:
+        sys.stderr.write("kubectl crontask next: give either a schedule or --batch, --task or -f\n")
         return 2
     if arguments.batch:
         return answer_lines(sys.stdin.buffer, sys.stdout)
+    if arguments.schedule is None or _TASK.match(arguments.schedule):
+        from crontask_cli import next_tasks  # loads what takes a second
+
+        return next_tasks.run(arguments)
+    return _show(arguments)
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    """The next instants of a text."""
     question = {
         "expr": arguments.schedule,
         "grammar": arguments.grammar,
@@ -53,10 +70,15 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"kubectl crontask next: {error}\n")
         return 1
     for at in found:
-        sys.stdout.write(f"{clock_time(arguments.zone, at).isoformat()}  {_written(at)}\n")
+        sys.stdout.write(shown(arguments.zone, at) + "\n")
     if not found:
         sys.stdout.write("never again\n")
     return 0
+
+
+def shown(zone: str, at: datetime) -> str:
+    """An instant by the clock of the zone, and in UTC."""
+    return f"{clock_time(zone, at).isoformat()}  {_written(at)}"
 
 
 def answer_lines(questions: Iterable[bytes], answers: TextIO) -> int:
@@ -82,16 +104,21 @@ def _answer(line: bytes) -> dict[str, Any]:
 
 def _instants(question: dict[str, Any]) -> list[datetime]:
     """The next instants of a question; FieldError or ValueError where it cannot be answered."""
-    count = question.get("count", DEFAULT_COUNT)
-    if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= MAX_COUNT:
-        raise ValueError(f"count: {count!r} is not a number that we can serve; use 0 to {MAX_COUNT}")
+    count = count_of(question.get("count", DEFAULT_COUNT))
     schedule = parse(
         _text(question, "expr", None),
         grammar=_text(question, "grammar", "standard"),  # type: ignore[arg-type] # parse refuses unknown ones
         zone=_text(question, "zone", ""),
         identity=_text(question, "name", ""),
     )
-    return _following(schedule, _start(question.get("from")), count)
+    return _following(schedule, start_of(question.get("from")), count)
+
+
+def count_of(count: Any) -> int:
+    """How many are wanted, if we can serve that; ValueError otherwise."""
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= MAX_COUNT:
+        raise ValueError(f"count: {count!r} is not a number that we can serve; use 0 to {MAX_COUNT}")
+    return count
 
 
 def _following(schedule: Schedule, start: datetime, count: int) -> list[datetime]:
@@ -113,7 +140,7 @@ def _text(question: dict[str, Any], name: str, default: str | None) -> str:
     return value
 
 
-def _start(text: Any) -> datetime:
+def start_of(text: Any) -> datetime:
     """The time to start after; now if there is none."""
     if text is None:
         return SystemClock().now()

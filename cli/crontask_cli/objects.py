@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from crontask_cli.cluster import SECONDS
-from crontask_core.calendars import read_calendar
+from crontask_core.advice import advice
+from crontask_core.calendars import Calendar, read_calendar
 from crontask_core.errors import FieldError
 from crontask_core.model import CalendarSpec, ExecutionSpec, ExecutionStatus, GroupSpec, TaskSpec, TaskStatus
 from crontask_core.names import Key
 from crontask_core.schedule import Schedule
 from crontask_core.validation import Setting, read_schedule, read_spec
-from crontask_core.why import Calendar, Found, Seen, closings
+from crontask_core.why import Found, Seen, closings
 from crontask_kube.client import ApiClient
 from crontask_kube.errors import NotFound
 from crontask_kube.resources import CALENDARS, EXECUTIONS, GROUPS, TASKS, Resource
@@ -28,7 +29,32 @@ class Companions:
     calendars: Mapping[str, Object] = field(default_factory=dict)
 
 
-async def fetch(api: ApiClient, key: Key, default_zone: str) -> Seen:
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A task as the core wants to see it, and those of its calendars that can be read."""
+
+    seen: Seen
+    setting: Setting
+    calendars: Mapping[str, Calendar]
+
+    def advice(self, now: datetime) -> list[str]:
+        """What its author should know; nothing where the schedule cannot be read, which is told elsewhere."""
+        seen, spec = self.seen, self.seen.spec
+        if seen.schedule is None:
+            return []
+        only = tuple(self.calendars[name] for name in spec.only if name in self.calendars)
+        exclude = tuple(self.calendars[name] for name in spec.exclude if name in self.calendars)
+        return advice(spec, seen.key, seen.created, self.setting, now, only=only, exclude=exclude)
+
+    def absent(self, companions: Companions) -> list[str]:
+        """The group and calendars that the task names and that are not there, as sentences."""
+        spec = self.seen.spec
+        group = [f"CronTaskGroup {spec.group}"] if spec.group and spec.group not in companions.groups else []
+        named = [name for name in (*spec.exclude, *spec.only) if name not in companions.calendars]
+        return [f"{what} is not there, so it is left out here." for what in (*group, *_told(named))]
+
+
+async def fetch(api: ApiClient, key: Key, default_zone: str) -> tuple[Loaded, Companions]:
     """A task of the cluster and what concerns it. Raises NotFound, KubeError, FieldError."""
     body = await api.get(TASKS, key.namespace, key.name, within=SECONDS)
     listing = await api.list(EXECUTIONS, key.namespace, field_selector=f"spec.taskRef.name={key.name}", within=SECONDS)
@@ -37,7 +63,8 @@ async def fetch(api: ApiClient, key: Key, default_zone: str) -> Seen:
     frozen = [name for group in groups.values() for name in group["spec"].get("freezeCalendars") or []]
     wanted = [*(spec.get("exclude") or []), *(spec.get("only") or []), *frozen]
     calendars = await _named(api, CALENDARS, key.namespace, wanted)
-    return seen_of(key, body, Companions(groups, calendars), default_zone, executions=listing.items)
+    companions = Companions(groups, calendars)
+    return load(key, body, companions, default_zone, executions=listing.items), companions
 
 
 async def _named(api: ApiClient, kind: Resource, namespace: str, names: Iterable[str]) -> dict[str, Object]:
@@ -51,15 +78,20 @@ async def _named(api: ApiClient, kind: Resource, namespace: str, names: Iterable
     return found
 
 
-def seen_of(
+def _told(calendars: list[str]) -> list[str]:
+    return [f"CronTaskCalendar {name}" for name in dict.fromkeys(calendars)]
+
+
+def load(
     key: Key, body: Object, companions: Companions, default_zone: str, *, executions: Iterable[Object] = ()
-) -> Seen:
-    """A task as the core wants to see it. Raises FieldError where the spec is no task's at all."""
-    spec = read_spec(body.get("spec") or {})
+) -> Loaded:
+    """A task from its body. Raises FieldError where the spec is no task's at all."""
+    spec, setting = read_spec(body.get("spec") or {}), Setting(default_zone=default_zone)
     created = datetime.fromisoformat(body["metadata"]["creationTimestamp"])
-    schedule, problem = _schedule(spec, key, created, default_zone)
+    schedule, problem = _schedule(spec, key, created, setting)
     group = companions.groups.get(spec.group or "")
-    return Seen(
+    calendars = _readable(companions.calendars, default_zone)
+    seen = Seen(
         key=key,
         created=created,
         spec=spec,
@@ -68,18 +100,15 @@ def seen_of(
         problem=problem,
         zone=spec.time_zone or default_zone,
         found=tuple(_found(each) for each in executions),
-        closed=closings(
-            spec,
-            GroupSpec.model_validate(group["spec"]) if group else None,
-            _readable(companions.calendars, default_zone),
-        ),
+        closed=closings(spec, GroupSpec.model_validate(group["spec"]) if group else None, calendars),
     )
+    return Loaded(seen, setting, calendars)
 
 
-def _schedule(spec: TaskSpec, key: Key, created: datetime, default_zone: str) -> tuple[Schedule | None, str]:
+def _schedule(spec: TaskSpec, key: Key, created: datetime, setting: Setting) -> tuple[Schedule | None, str]:
     """The schedule, or why there is none."""
     try:
-        return read_schedule(spec, key, created, Setting(default_zone=default_zone)), ""
+        return read_schedule(spec, key, created, setting), ""
     except FieldError as error:
         return None, str(error)
 

@@ -48,11 +48,12 @@ async def _run(arguments: argparse.Namespace) -> int:
     now = SystemClock().now()
     try:
         async with opened(arguments) as (api, namespace):
-            seen = await fetch(api, Key(namespace, name), arguments.default_zone)
+            loaded, _ = await fetch(api, Key(namespace, name), arguments.default_zone)
     except NotFound:
         return _refuse(f'there is no CronTask "{name}" in namespace {namespace}; name another with -n', 1)
     except CronTaskError as error:
         return _refuse(str(error), 1)
+    seen = loaded.seen
     since = max(seen.created, seen.status.timing_since or seen.created)
     text = " ".join(arguments.time) or "last"
     try:

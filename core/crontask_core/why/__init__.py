@@ -6,6 +6,7 @@ command line as well as for the gateway; `values` holds the answer's shape.
 
 from crontask_core.why.closings import Calendar, Closing, closings
 from crontask_core.why.explain import explain
+from crontask_core.why.instant import obstacle
 from crontask_core.why.moment import Span, asked
 from crontask_core.why.values import ExecutionTold, Explanation, Found, Seen, Told, Verdict
 
@@ -22,4 +23,5 @@ __all__ = [
     "asked",
     "closings",
     "explain",
+    "obstacle",
 ]
