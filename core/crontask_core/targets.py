@@ -45,8 +45,9 @@ def spec_at(spec: TaskSpec, name: str, target: TargetSpec, key: Key, setting: Se
 
     What must hold for every pod (containers, restartPolicy, no identity of the operator) holds for the result.
     """
-    assert spec.pod is not None, "only pods have targets (a rule of the schema)"
     try:
+        if spec.pod is None:
+            raise FieldError("spec.pod", "", "is not set", "only pods have targets")
         template = pod_template(spec)
         known = {which: _names(template["spec"], which) for which in _CONTAINERS}
         template = _overlaid(template, target)

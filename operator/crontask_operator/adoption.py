@@ -21,7 +21,7 @@ from crontask_core.pods import pod_facts
 from crontask_kube.clock import Clock
 from crontask_operator.byhand import ByHand
 from crontask_operator.executions import Executions
-from crontask_operator.executors.pod import of_pod
+from crontask_operator.executors.pod import of_pod, target_of_pod
 from crontask_operator.index import Index, Run, Task
 from crontask_operator.isolation import gradually
 from crontask_operator.ports import AttemptEnd
@@ -79,7 +79,8 @@ class Adoption:
     def pod_seen(self, body: dict[str, Any], *, gone: bool = False) -> None:
         """A pod of ours exists in this state, or was in this state when it went."""
         whose = of_pod(body)
-        run = self._index.runs.get(whose[0]) if whose else None
+        whole = self._index.runs.get(whose[0]) if whose else None
+        run = whole.part(target_of_pod(body)) if whole is not None else None
         if run is None or run.attempt is None or run.attempt.pod != body["metadata"]["name"]:
             return
         facts = pod_facts(body)
@@ -102,11 +103,12 @@ class Adoption:
         self._forget_missing({Key(e["metadata"]["namespace"], e["metadata"]["name"]) for e in executions})
         left = await gradually(executions, self._left_over)
         await gradually(executions, self.execution_seen)
-        await gradually(pods, self._pod_without_record)
+        left += await gradually(pods, self._pod_without_record)
         await gradually(pods, self.pod_seen)
-        for run in left:
+        for run in dict.fromkeys(left):
             if run is not None and self._index.runs.get(run.key) is run:
-                self._executions.guarded(run, self._resume)
+                for part in run.parts or (run,):
+                    self._executions.guarded(part, self._resume)
 
     def _forget_missing(self, existing: set[Key]) -> None:
         for task in self._index.tasks.values():
@@ -137,38 +139,70 @@ class Adoption:
             version=meta["resourceVersion"],
         )
         self._index.add_run(run)
+        targets = list(dict.fromkeys(attempt.target for attempt in run.attempts if attempt.target))
+        if targets or (not run.attempts and task.spec().targets):
+            # The first record tells all targets; one that has none yet was claimed, and that is all.
+            self._executions.restore(run, targets or task.spec().targets)
         return run
 
-    def _pod_without_record(self, body: dict[str, Any]) -> None:
-        """A pod that was created right before the earlier leader died."""
+    def _pod_without_record(self, body: dict[str, Any]) -> Run | None:
+        """A pod that was created right before the earlier leader died. Returns a run that has more parts than this."""
         whose = of_pod(body)
-        if whose is None or whose[0] in self._index.runs:
-            return
+        if whose is None:
+            return None
         execution, task_key = whose
-        task = self._index.tasks.get(task_key)
-        if task is None:
-            return
+        task, target = self._index.tasks.get(task_key), target_of_pod(body)
+        run = self._index.runs.get(execution)
+        if task is None or (run is not None and not (target and run.parts)):
+            return None
         if any(ended.name == execution.name for ended in task.ended):
             self._sweeper.pods_of(execution)
+            return None
+        if run is None:
+            run = _run_of_pod(body, execution, task)
+            self._index.add_run(run)
+            task.unsaved.add(run.scheduled_at)
+            log.info("picked up a pod without record", execution=str(execution))
+            if target:
+                self._executions.restore(run, task.spec().targets)
+        if target:
+            self._put_into_part(run, target, body)
+        return run if target else None
+
+    def _put_into_part(self, run: Run, target: str, body: dict[str, Any]) -> None:
+        """The pod is the attempt of its part, if no record says more."""
+        if run.part(target) is None:
+            self._executions.restore(run, [target])  # the task does not name it any more
+        part = run.part(target)
+        if part is None:
             return
-        self._index.add_run(_run_of_pod(body, execution, task))
-        task.unsaved.add(self._index.runs[execution].scheduled_at)
-        log.info("picked up a pod without record", execution=str(execution))
+        if part.attempt is None:
+            part.attempts.append(_attempt_of_pod(body))
+        elif part.attempt.finished_at is not None and part.attempt.pod == body["metadata"]["name"]:
+            self._executions.recall(part, pod_facts(body))
 
     def _resume(self, run: Run) -> None:
         """Goes on with a run whose record was left unfinished."""
         spec = run.spec()
         open_attempt = run.attempt is not None and run.attempt.finished_at is None
         is_pod = spec is not None and spec.pod is not None if run.attempt is None else run.attempt.pod is not None
-        if is_pod and open_attempt and run.pod is None:
-            # The pod was created before this record was written, and it is gone.
-            self.pod_vanished(run, run.attempt.pod if run.attempt and run.attempt.pod else "")
+        is_pod = is_pod or run.whole is not None
+        if is_pod and run.attempt is not None and open_attempt and run.pod is None:
+            self._resume_without_pod(run, run.attempt)
         elif not is_pod and (open_attempt or run.attempt is None):
             if run.attempt is None:
                 run.attempts.append(Attempt(number=1))
             self._executions.attempt_lost(run, spec, self._clock.now())
         else:
             self._executions.advance(run)
+
+    def _resume_without_pod(self, run: Run, attempt: Attempt) -> None:
+        """The pod of an open attempt does not exist: not yet, where the record was written before its start."""
+        if attempt.started_at is None:
+            run.attempts.pop()
+            self._executions.advance(run)
+        else:
+            self.pod_vanished(run, attempt.pod or "")
 
 
 def _stop_reason(status: ExecutionStatus) -> StopReason | None:
@@ -188,8 +222,6 @@ def _run_of_pod(body: dict[str, Any], execution: Key, task: Task) -> Run:
     meta = body["metadata"]
     facts = pod_facts(body)
     scheduled_at = datetime.fromisoformat(meta["annotations"][ANNOTATION_SCHEDULED_AT])
-    number = int(meta["labels"].get(LABEL_ATTEMPT, "1"))
-    attempt = Attempt(number=number, pod=facts.name, started_at=facts.created_at)
     late = (facts.created_at - scheduled_at).total_seconds() * 1000
     return Run(
         key=execution,
@@ -201,5 +233,12 @@ def _run_of_pod(body: dict[str, Any], execution: Key, task: Task) -> Run:
         phase="Running",
         started_at=facts.created_at,
         lateness_milliseconds=max(0, round(late)),
-        attempts=[attempt],
+        attempts=[_attempt_of_pod(body)],
     )
+
+
+def _attempt_of_pod(body: dict[str, Any]) -> Attempt:
+    facts = pod_facts(body)
+    number = int(body["metadata"]["labels"].get(LABEL_ATTEMPT, "1"))
+    target = target_of_pod(body) or None
+    return Attempt(number=number, target=target, pod=facts.name, started_at=facts.created_at)

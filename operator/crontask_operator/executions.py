@@ -3,11 +3,12 @@
 What happens next is asked of `plan_execution`; executors carry attempts out and
 report back; records are written off the critical path. An execution whose
 attempt is just being sent, called or collected (`run.calling`) is left alone
-until that is reported.
+until that is reported. An execution with targets has one part for each (`parts`),
+which goes the same way; what is said of the whole here does nothing but gather.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,6 +29,7 @@ from crontask_core.pods import PodFacts
 from crontask_kube.clock import Clock
 from crontask_operator.index import Index, Run, Task
 from crontask_operator.metrics import Metrics
+from crontask_operator.parts import Places, end_of, gather, have_ended
 from crontask_operator.ports import AttemptEnd, Executor
 from crontask_operator.records import Records
 
@@ -43,8 +45,10 @@ class Prepared:
     """An execution ready to begin, and what its first attempt sends."""
 
     run: Run
-    spec: TaskSpec
+    spec: TaskSpec | None
+    """None at a target where no pod can be made."""
     first: bytes
+    parts: "tuple[Prepared, ...]" = ()
 
 
 class Executions:
@@ -57,10 +61,12 @@ class Executions:
         *,
         records: Records,
         metrics: Metrics,
+        places: Places,
     ) -> None:
         self._index, self._clock = index, clock
         self._records, self._metrics = records, metrics
-        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._places = places
+        self._timers: dict[Run, asyncio.TimerHandle] = {}
         self.executors: dict[str, Executor] = {}
         self.on_unsent: Callable[[Task], None] = lambda task: None
         """Called with a task of which an instant has to be planned again."""
@@ -69,7 +75,16 @@ class Executions:
         """An execution of `task` for the instant `at`, not yet begun."""
         key = Key(task.key.namespace, execution_name(task.key.name, at))
         run = Run(key=key, task=task.key, uid=task.uid, spec_bytes=task.spec_bytes, trigger=trigger, scheduled_at=at)
-        return Prepared(run, spec, self._executor(spec).prepare(run, spec, 1))
+        return self._prepared(run, spec)
+
+    def _prepared(self, run: Run, spec: TaskSpec) -> Prepared:
+        if not spec.targets:
+            return Prepared(run, spec, self._executor(spec).prepare(run, spec, 1))
+        parts = self._places.parts(run, spec, spec.targets)
+        return Prepared(run, spec, b"", tuple(self._prepared_part(part, part.spec()) for part in parts))
+
+    def _prepared_part(self, part: Run, spec: TaskSpec | None) -> Prepared:
+        return Prepared(part, spec, self._executor(spec).prepare(part, spec, 1) if spec is not None else b"")
 
     def begin(self, task: Task, prepared: Prepared) -> None:
         """Starts a claimed instant."""
@@ -81,13 +96,35 @@ class Executions:
         task.unsaved.add(run.scheduled_at)
         self._index.add_run(run)
         self._metrics.instants("started", 1)
-        self._attempt(run, prepared.spec, 1, prepared.first)
+        self._first(prepared)
 
     def begin_claimed(self, run: Run) -> None:
         """Starts an execution that was claimed by a write to its own object, by its own spec."""
         spec = run.spec()
         assert spec is not None, "an execution without a task is refused"
-        self.guarded(run, lambda run: self._attempt(run, spec, 1, self._executor(spec).prepare(run, spec, 1)))
+        self.guarded(run, lambda run: self._first(self._prepared(run, spec)))
+
+    def _first(self, prepared: Prepared) -> None:
+        """The first attempt, at each target where there are some."""
+        run = prepared.run
+        run.phase = "Running"
+        run.parts = tuple(part.run for part in prepared.parts)
+        for each in prepared.parts or (prepared,):
+            if each.spec is None:
+                self.advance(each.run)
+            else:
+                self._attempt(each.run, each.spec, 1, each.first)
+
+    def restore(self, run: Run, targets: Iterable[str]) -> None:
+        """Splits an execution that an earlier leader began into parts again, with the attempts that are known."""
+        spec = run.spec()
+        if spec is not None:
+            attempts, run.attempts = run.attempts, []
+            run.reason = run.stop or ""  # why a part waits is the part's to tell
+            run.parts += self._places.parts(run, spec, targets)
+            for part in run.parts:
+                part.phase = "Running"
+                part.attempts += [attempt for attempt in attempts if attempt.target == part.target]
 
     def guarded(self, run: Run, step: Callable[[Run], None]) -> None:
         """Does something for an execution; what that raises ends the execution and nothing else (law 4)."""
@@ -99,13 +136,20 @@ class Executions:
 
     def advance(self, run: Run) -> None:
         """Takes the next step of an execution, as often as something is known anew."""
-        self.guarded(run, self._advance)
+        for each in run.parts or (run,):
+            self.guarded(each, self._advance)
+
+    def _goes_on(self, run: Run) -> bool:
+        whole = run.whole or run
+        return self._index.runs.get(run.key) is whole and (whole is run or whole.phase not in FINAL_PHASES)
 
     def _advance(self, run: Run) -> None:
-        if self._index.runs.get(run.key) is not run or (run.calling and run.stop is None):
+        if not self._goes_on(run) or (run.calling and run.stop is None):
             return
         now = self._clock.now()
-        seen = ExecutionObservation(run.phase, tuple(run.attempts), run.spec(), run.stop, run.pod, run.ending)
+        seen = ExecutionObservation(
+            run.phase, tuple(run.attempts), run.spec(), run.stop, run.pod, run.ending, run.unfit
+        )
         step = plan_execution(seen, now)
         match step:
             case EndAttempt():
@@ -135,12 +179,14 @@ class Executions:
         telling = "" if run.pod.waiting in ("ContainerCreating", "PodInitializing") else run.pod.waiting
         if run.reason != telling:
             run.reason, run.message = telling, run.pod.message if telling else ""
-            self._records.touch(run, RECORD_AFTER)
+            self._touch(run, RECORD_AFTER)
 
     def stop(self, run: Run, reason: StopReason) -> None:
         """Ends an execution before its time."""
         if run.stop is None and run.phase not in FINAL_PHASES:
             run.stop = run.reason = reason  # stored as well, for a successor that sees the pod end
+            for part in run.parts:
+                part.stop = reason
             run.message = "Stopping; a pod has its grace period to end by itself."
             self._records.touch(run, 0)
             log.info("stopping", execution=str(run.key), reason=reason)
@@ -148,12 +194,14 @@ class Executions:
 
     def drop(self, run: Run) -> None:
         """Forgets an execution whose objects are gone; a call under way is given up."""
-        run.stop = "Stopped"
-        self._cancel_timer(run)
+        for each in (run, *run.parts):
+            each.stop = "Stopped"
+            self._cancel_timer(each)
         self._records.forget(run.key)
         self._records.withdraw(run)
-        if run.calling:
-            self._executor_of(run).end(run, EndAttempt("Stopped", "The task was deleted."))
+        for each in run.parts or (run,):
+            if each.calling:
+                self._executor_of(each).end(each, EndAttempt("Stopped", "The task was deleted."))
         self._index.remove_run(run)
 
     def record_lost(self, task: Task, at: datetime, now: datetime) -> None:
@@ -181,18 +229,20 @@ class Executions:
 
     def started(self, run: Run, at: datetime, pod: PodFacts | None) -> None:
         """See `Reports.started`."""
-        if run.started_at is None:
-            run.started_at = at
-            late = at - run.scheduled_at
-            if run.trigger != "Manual":
-                run.lateness_milliseconds = max(0, round(late / timedelta(milliseconds=1)))
-            if run.trigger == "Schedule":
-                self._metrics.lateness(self._kind(run), late.total_seconds())
-            task = self._index.tasks.get(run.task)
+        whole = run.whole or run
+        if whole.started_at is None:
+            whole.started_at = at
+            late = at - whole.scheduled_at
+            if whole.trigger != "Manual":
+                whole.lateness_milliseconds = max(0, round(late / timedelta(milliseconds=1)))
+            if whole.trigger == "Schedule":
+                self._metrics.lateness(self._kind(whole), late.total_seconds())
+            task = self._index.tasks.get(whole.task)
             if task is not None:
                 task.tally.last_run = at
         run.attempts[-1] = run.attempts[-1].model_copy(update={"started_at": at})
-        log.info("started", execution=str(run.key), attempt=run.attempts[-1].number, late_ms=run.lateness_milliseconds)
+        late_ms = whole.lateness_milliseconds
+        log.info("started", execution=str(run.key), attempt=run.attempts[-1].number, late_ms=late_ms)
         if pod is not None:
             run.calling = False
             if run.pod is None:
@@ -200,13 +250,13 @@ class Executions:
             self.advance(run)
         elif run.stop is not None:
             self.advance(run)
-        if run.phase not in FINAL_PHASES:
-            self._records.touch(run, RECORD_AFTER)
+        if whole.phase not in FINAL_PHASES:
+            self._touch(run, RECORD_AFTER)
 
     def ended(self, run: Run, end: AttemptEnd) -> None:
         """See `Reports.ended`."""
         run.calling = False
-        if self._index.runs.get(run.key) is not run:
+        if not self._goes_on(run):
             return
         reason, message = end.reason, end.message
         if run.ending is not None and not end.succeeded:
@@ -225,20 +275,33 @@ class Executions:
         run.output, run.output_truncated = end.output, end.output_truncated
         run.pod, run.ending = None, None
         self.advance(run)
-        if run.phase not in FINAL_PHASES:
-            self._records.touch(run, 0)
+        if (run.whole or run).phase not in FINAL_PHASES:
+            self._touch(run, 0)
+
+    def recall(self, part: Run, pod: PodFacts) -> None:
+        """A part ended under an earlier leader: what it said is not recorded before the whole ends."""
+        part.calling = True
+        self._executor_of(part).recall(part, part.spec(), pod)
+
+    def recalled(self, run: Run) -> None:
+        """See `Reports.recalled`."""
+        run.calling = False
+        self.advance(run)
 
     def unsent(self, run: Run) -> None:
         """See `Reports.unsent`. If this replica still holds the shard, what was not sent is looked at anew."""
         run.calling = False
         task = self._index.tasks.get(run.task)
-        if self._index.runs.get(run.key) is not run or task is None:
+        if not self._goes_on(run) or task is None:
             return
         log.warning("not sent, the right to send had run out", execution=str(run.key))
         run.attempts.pop()
-        if run.attempts or not self._records.withdraw(run):
-            self._look_again(run, self._clock.now() + UNSENT_WAIT, self._clock.now())
+        part, run = run, run.whole or run
+        if any(each.attempts for each in run.parts or (run,)) or not self._records.withdraw(run):
+            self._look_again(part, self._clock.now() + UNSENT_WAIT, self._clock.now())
             return
+        for each in run.parts:
+            self._cancel_timer(each)
         # Its instant is planned again, so that deadline and overlap are judged by the time that it is then.
         self._index.remove_run(run)
         task.unsaved.discard(run.scheduled_at)
@@ -251,34 +314,60 @@ class Executions:
         now = self._clock.now()
         run.phase, run.reason, run.message, run.finished_at = phase, reason, message, now
         self._cancel_timer(run)
+        if run.whole is not None:
+            self._part_finished(run, run.whole)
+            return
+        if run.parts:
+            gather(run)
+            for part in run.parts:
+                self._cancel_timer(part)
         kind = self._kind(run)
         self._metrics.finished(kind, phase, reason)
         log.info("finished", execution=str(run.key), phase=phase, reason=reason, attempts=len(run.attempts))
         self._records.touch(run, 0)
 
+    def _part_finished(self, part: Run, whole: Run) -> None:
+        """What became of one target; with the last of them the execution ends."""
+        if not part.attempts:
+            attempt = {"finished_at": part.finished_at, "reason": part.reason, "message": part.message[:1024] or None}
+            part.attempts.append(Attempt(number=1, target=part.target, **attempt))
+        if not have_ended(whole):
+            self._touch(part, RECORD_AFTER)
+        elif whole.phase not in FINAL_PHASES:
+            end = end_of(whole)
+            self.finish(whole, end.phase, end.reason, end.message)
+
     def leave(self) -> None:
         """This replica no longer leads: forget what is under way, the next leader adopts it."""
         for run in list(self._index.runs.values()):
-            self._cancel_timer(run)
+            for each in (run, *run.parts):
+                self._cancel_timer(each)
             self._index.remove_run(run)
 
     def _attempt(self, run: Run, spec: TaskSpec, number: int, prepared: bytes) -> None:
         run.phase, run.calling = "Running", True
         run.pod, run.ending = None, None
-        pod = pod_name(run.key.name, number) if spec.pod else None
-        run.attempts.append(Attempt(number=number, pod=pod))
+        pod = pod_name(run.key.name, number, run.target) if spec.pod else None
+        run.attempts.append(Attempt(number=number, target=run.target or None, pod=pod))
         del run.attempts[1:-19]  # the status keeps the first and the latest ones
         self._executor(spec).start(run, spec, prepared)
+
+    def _touch(self, run: Run, delay: float) -> None:
+        """Writes the execution soon; what becomes of several targets about the same time is one write."""
+        if run.whole is None:
+            self._records.touch(run, delay)
+        else:
+            self._records.touch(run.whole, max(delay, RECORD_AFTER))
 
     def _look_again(self, run: Run, at: datetime | None, now: datetime) -> None:
         self._cancel_timer(run)
         if at is not None:
             # Wall time is turned into loop time at most an hour ahead, so that a clock step is noticed.
             seconds = min(max((at - now).total_seconds(), 0.0), 3600.0)
-            self._timers[run.key] = asyncio.get_running_loop().call_later(seconds, self.advance, run)
+            self._timers[run] = asyncio.get_running_loop().call_later(seconds, self.advance, run)
 
     def _cancel_timer(self, run: Run) -> None:
-        timer = self._timers.pop(run.key, None)
+        timer = self._timers.pop(run, None)
         if timer is not None:
             timer.cancel()
 
@@ -286,7 +375,7 @@ class Executions:
         return self.executors["pod" if spec.pod is not None else "http"]
 
     def _kind(self, run: Run) -> str:
-        return "pod" if run.attempt is not None and run.attempt.pod is not None else "http"
+        return "pod" if run.parts or (run.attempt is not None and run.attempt.pod is not None) else "http"
 
     def _executor_of(self, run: Run) -> Executor:
         return self.executors[self._kind(run)]

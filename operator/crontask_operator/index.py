@@ -16,7 +16,7 @@ from crontask_core.history import Ended
 from crontask_core.model import Attempt, Overrides, Phase, TaskSpec, Trigger
 from crontask_core.names import Key, execution_name
 from crontask_core.overrides import overridden
-from crontask_core.planning.execution import EndAttempt, StopReason
+from crontask_core.planning.execution import EndAttempt, Finish, StopReason
 from crontask_core.pods import PodFacts
 from crontask_core.schedule import Schedule
 from crontask_core.tally import Tally
@@ -107,6 +107,18 @@ class Run:
     """The resourceVersion that was seen last; precondition of the claim of an execution made by hand."""
     calling: bool = False
     """Whether this process has an HTTP call of it under way, or a pod that it is just creating."""
+    parts: "tuple[Run, ...]" = ()
+    """With targets: one run for each, not in the index, which makes the attempts there. The whole makes none itself."""
+    whole: "Run | None" = None
+    """Of a part: the execution."""
+    target: str = ""
+    """Of a part: the CronTaskTarget."""
+    unfit: Finish | None = None
+    """Of a part: why there can be no pod at its target."""
+
+    def part(self, target: str) -> "Run | None":
+        """The part at a target; without targets, the run itself is the one at ""."""
+        return next((part for part in self.parts or (self,) if part.target == target), None)
 
     def spec(self) -> TaskSpec | None:
         """What the execution goes by, as a value; None where that is not known."""

@@ -35,6 +35,10 @@ class Reports(Protocol):
         """The attempt is over."""
         ...
 
+    def recalled(self, run: Run) -> None:
+        """What an attempt had said was read once more."""
+        ...
+
     def unsent(self, run: Run) -> None:
         """Nothing was sent, because this replica no longer leads; the next leader decides."""
         ...
@@ -57,4 +61,8 @@ class Executor(Protocol):
 
     def collect(self, run: Run, spec: TaskSpec | None, end: PodEnd) -> None:
         """Gathers what is left of an attempt whose end was seen from outside, and reports it."""
+        ...
+
+    def recall(self, run: Run, spec: TaskSpec | None, pod: PodFacts) -> None:
+        """Reads once more what an attempt has said that ended under an earlier leader."""
         ...

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from crontask_core.egress import EgressPolicy
+from crontask_core.model import TargetSpec
 from crontask_core.names import Key
 from crontask_core.validation import Setting
 from crontask_kube.client import ApiClient
@@ -35,6 +36,7 @@ from crontask_operator.index import Index
 from crontask_operator.isolation import each
 from crontask_operator.leadership import Leadership
 from crontask_operator.metrics import Metrics
+from crontask_operator.parts import Places
 from crontask_operator.recorder import Recorder
 from crontask_operator.records import Records
 from crontask_operator.review import Reviewer
@@ -61,6 +63,7 @@ class Operator:
         self.settings, self._clock = settings, clock
         self.metrics, self.api, self.http = metrics, api, http
         self.index = Index()
+        self.targets: dict[Key, TargetSpec] = {}
         self.lease = ShardLease(
             self.api,
             namespace=settings.lease_namespace,
@@ -92,9 +95,11 @@ class Operator:
         self.statuses = Statuses(self.api, index, self._writers, holds, self._starts_wait)
         self.sweeper = Sweeper(self.api, holds)
         recorder = Recorder(self.api, self._writers, identity, holds)
-        self.executions = Executions(index, clock, records=self.records, metrics=self.metrics)
-        accounts = Accounts(index, self.statuses, recorder)
         setting = Setting(zone, Key(settings.lease_namespace, settings.service_account))
+        self.executions = Executions(
+            index, clock, records=self.records, metrics=self.metrics, places=Places(setting, self.targets.get)
+        )
+        accounts = Accounts(index, self.statuses, recorder)
         self.tasks = Tasks(
             index, setting, executions=self.executions, statuses=self.statuses, recorder=recorder, metrics=self.metrics
         )

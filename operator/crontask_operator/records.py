@@ -18,6 +18,7 @@ from crontask_kube.client import ApiClient
 from crontask_kube.errors import AlreadyExists, BadRequest, Invalid, KubeError, NotFound, Unavailable
 from crontask_kube.resources import EXECUTIONS
 from crontask_operator.index import Run
+from crontask_operator.parts import attempts_of, waits_for
 from crontask_operator.workers import Workers
 
 AGAIN_SECONDS = 2.0
@@ -33,14 +34,15 @@ log = structlog.get_logger(__name__)
 def status_of_run(run: Run) -> ExecutionStatus:
     """The status of an execution as it stands."""
     final = run.phase in FINAL_PHASES
+    reason, message = waits_for(run) if run.parts and not run.reason else (run.reason, run.message)
     return ExecutionStatus(
         phase=run.phase,
-        reason=run.reason or None,
-        message=run.message[:1024] or None,
+        reason=reason or None,
+        message=message[:1024] or None,
         started_at=run.started_at,
         finished_at=run.finished_at,
         lateness_milliseconds=run.lateness_milliseconds,
-        attempts=list(run.attempts),
+        attempts=attempts_of(run),
         output=run.output if final and run.output else None,
         output_truncated=run.output_truncated if final and run.output else None,
     )
@@ -196,7 +198,9 @@ class Records:
 
     async def _patch(self, run: Run, status: ExecutionStatus) -> None:
         try:
-            await self._api.patch(EXECUTIONS, run.key.namespace, run.key.name, {"status": status.to_body()})
+            # A merge patch keeps what it does not name: what was told meanwhile must not outlast its cause.
+            body = {"status": {"reason": None, "message": None, **status.to_body()}}
+            await self._api.patch(EXECUTIONS, run.key.namespace, run.key.name, body)
         except NotFound:
             log.info("the record was deleted meanwhile", execution=str(run.key))
 

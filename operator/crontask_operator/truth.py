@@ -100,9 +100,10 @@ class Truth:
     async def _look_at_pods(self) -> None:
         """Asks for the pod of each open attempt: its end may have been told before the attempt was known here."""
         for run in list(self._index.runs.values()):
-            attempt = run.attempt
-            if attempt is not None and attempt.pod and attempt.finished_at is None and not run.calling:
-                await self._check_pod(Key(run.key.namespace, attempt.pod), run)
+            for part in run.parts or (run,):
+                attempt = part.attempt
+                if attempt is not None and attempt.pod and attempt.finished_at is None and not part.calling:
+                    await self._check_pod(Key(run.key.namespace, attempt.pod), part)
 
     async def _check(self, key: Key) -> None:
         """Asks for one task, and believes the answer."""

@@ -37,13 +37,15 @@ class ExecutionObservation:
     phase: Phase
     attempts: tuple[Attempt, ...]
     spec: TaskSpec | None
-    """What the execution goes by; None where that is not known, because the task is gone."""
+    """What the execution goes by; None where that is not known, or no pod can be made of it (`unfit`)."""
     stop: StopReason | None
     """Why the execution is to be stopped, where somebody wants that."""
     pod: PodFacts | None
     """The pod of the open attempt, as far as it has been seen."""
     ending: EndAttempt | None = None
     """What was already done to end the open attempt."""
+    unfit: "Finish | None" = None
+    """Without a spec: how the execution ends because of that, where not by the end of an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ def plan_execution(seen: ExecutionObservation, now: datetime) -> Step:
     if seen.stop is not None:
         return Finish("Cancelled", seen.stop, _stop_message(seen.stop))
     if last is None or last.finished_at is None:  # (an open attempt has been dealt with above)
-        return StartAttempt(1) if seen.spec else Finish("Cancelled", "TaskDeleted", "The task was deleted.")
+        gone = seen.unfit or Finish("Cancelled", "TaskDeleted", "The task was deleted.")
+        return StartAttempt(1) if seen.spec else gone
     again = retry_at(seen.spec.retry, last.number, last.finished_at) if seen.spec else None
     if again is None:
         return Finish("Failed", last.reason or "Failed", last.message or "")

@@ -6,9 +6,8 @@ Each target is one part with attempts, retries and an end of its own
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from crontask_core.model import Attempt
+from crontask_core.model import Attempt, Phase
 from crontask_core.model.execution import MAX_ATTEMPTS_KEPT
 from crontask_core.planning.execution import Finish
 
@@ -21,7 +20,7 @@ class PartEnd:
     """How the part at one target has ended."""
 
     target: str
-    phase: Literal["Succeeded", "Failed", "Cancelled"]
+    phase: Phase
     reason: str
     message: str
 

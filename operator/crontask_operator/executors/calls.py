@@ -17,7 +17,7 @@ from crontask_core.httpcall import AttemptResult, Reason, build_request, judge, 
 from crontask_core.model import HttpAction, TaskSpec
 from crontask_core.names import Key
 from crontask_core.planning.execution import EndAttempt
-from crontask_core.pods import PodEnd
+from crontask_core.pods import PodEnd, PodFacts
 from crontask_core.substitution import values
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
@@ -68,6 +68,10 @@ class HttpCalls:
 
     def collect(self, run: Run, spec: TaskSpec | None, end: PodEnd) -> None:
         """Never asked: a call reports its own end."""
+        raise AssertionError("an HTTP attempt has no pod")
+
+    def recall(self, run: Run, spec: TaskSpec | None, pod: PodFacts) -> None:
+        """Never asked: a call leaves nothing but its record."""
         raise AssertionError("an HTTP attempt has no pod")
 
     async def _attempt(self, run: Run, spec: TaskSpec) -> None:

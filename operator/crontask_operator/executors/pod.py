@@ -63,6 +63,7 @@ class PodExecutor:
             trigger=run.trigger,
             scheduled_at=run.scheduled_at,
             zone=spec.time_zone or self._default_zone,
+            target=run.target,
         )
         body = pod_body(
             run.key,
@@ -73,6 +74,7 @@ class PodExecutor:
             scheduled_at=run.scheduled_at,
             attempt=number,
             values=known,
+            target=run.target,
         )
         return orjson.dumps(body)
 
@@ -91,6 +93,11 @@ class PodExecutor:
         limit = spec.history.output_bytes if spec is not None else DEFAULT_OUTPUT_BYTES
         pod = run.pod
         self._others.submit(lambda: self._collect(run, pod, end, limit))
+
+    def recall(self, run: Run, spec: TaskSpec | None, pod: PodFacts) -> None:
+        """Queues the reading of the log of a pod whose end is recorded already."""
+        limit = spec.history.output_bytes if spec is not None else DEFAULT_OUTPUT_BYTES
+        self._others.submit(lambda: self._recall(run, pod, limit))
 
     def _name(self, run: Run) -> str | None:
         return run.attempt.pod if run.attempt else None
@@ -157,6 +164,10 @@ class PodExecutor:
         if pod is not None and not pod.gone and not end.succeeded and pod.phase not in ("Succeeded", "Failed"):
             await self._force(run.key.namespace, pod)
 
+    async def _recall(self, run: Run, pod: PodFacts, limit: int) -> None:
+        run.output, run.output_truncated = await self._log(run.key, pod, limit)
+        self._reports.recalled(run)
+
     async def _force(self, namespace: str, pod: PodFacts) -> None:
         """Removes a pod that will not end by itself; without grace where its node does not answer."""
         grace = 0 if pod.delete_by is not None else None
@@ -182,8 +193,9 @@ def _is_of(pod: dict[str, Any], run: Run) -> bool:
     """Whether a pod that bears the attempt's name is the attempt's."""
     meta = pod["metadata"]
     owners = meta.get("ownerReferences") or ()
-    execution = (meta.get("annotations") or {}).get(names.ANNOTATION_EXECUTION)
-    return execution == run.key.name and any(owner.get("uid") == run.uid for owner in owners)
+    annotations = meta.get("annotations") or {}
+    whose = (annotations.get(names.ANNOTATION_EXECUTION), annotations.get(names.ANNOTATION_TARGET, ""))
+    return whose == (run.key.name, run.target) and any(owner.get("uid") == run.uid for owner in owners)
 
 
 def _refusal(error: KubeError) -> AttemptEnd:
@@ -208,3 +220,8 @@ def of_pod(body: dict[str, Any]) -> tuple[Key, Key] | None:
     if not execution or not task:
         return None
     return Key(meta["namespace"], execution), Key(meta["namespace"], task)
+
+
+def target_of_pod(body: dict[str, Any]) -> str:
+    """The target that a pod of ours runs at; "" for one that was made without."""
+    return str((body["metadata"].get("annotations") or {}).get(names.ANNOTATION_TARGET, ""))
