@@ -1,0 +1,46 @@
+"""The validating webhook of `make up`, as somebody at kubectl meets it. A namespace of its own, not left alone by it."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from live.kubectl import Kubectl
+from live.stories import Body, execution, task
+
+pytestmark = pytest.mark.cluster
+
+CALL: Body = {"url": "http://127.0.0.1:8099/never"}
+
+
+@pytest.fixture(scope="module")
+def asked(dry_kubectl: Kubectl) -> Iterator[Kubectl]:
+    runner = dry_kubectl.within(f"crontask-test-{secrets.token_hex(4)}")
+    runner.ok("create", "namespace", runner.namespace)
+    yield runner
+    runner.ok("delete", "namespace", runner.namespace, "--wait=false")
+
+
+def test_what_no_schema_sees_is_refused_at_once(asked: Kubectl) -> None:
+    answer = asked.create(task("t", schedule="61 * * * *", http=CALL))
+    assert answer.code != 0
+    assert 'spec.schedule: "61" in the minute field is out of range; use 0 to 59' in answer.err
+    assert "denied the request" in answer.err
+
+
+def test_what_is_odd_is_taken_with_a_warning(asked: Kubectl) -> None:
+    answer = asked.create(task("t", schedule="30 2 * * *", timeZone="Europe/Berlin", http=CALL), dry=True)
+    assert answer.code == 0
+    assert "Warning: spec.schedule: clocks in Europe/Berlin leave out" in answer.err
+    assert "Set dst.gap to choose" in answer.err
+
+
+def test_a_run_of_nobody_is_warned_of(asked: Kubectl) -> None:
+    answer = asked.create(execution("e", "no-such-task"), dry=True)
+    assert answer.code == 0
+    assert 'Warning: spec.taskRef.name: there is no CronTask "no-such-task"' in answer.err
+
+
+def test_other_fields_than_the_spec_are_nobodys_business(asked: Kubectl) -> None:
+    asked.ok("apply", "--server-side", "-f", "-", stdin=task("labelled", schedule="30 2 * * *", http=CALL))
+    answer = asked.ok("label", "ct", "labelled", "team=night")
+    assert answer.err == ""

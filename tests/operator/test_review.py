@@ -1,0 +1,70 @@
+"""What a reviewer says of objects, beside what the operator knows."""
+
+from typing import Any
+
+import pytest
+from fakes.world import World, until
+
+from crontask_core.errors import FieldError
+from crontask_operator.review import Reviewer
+
+pytestmark = pytest.mark.looptime
+
+Body = dict[str, Any]
+CALL: Body = {"url": "http://receiver.test/"}
+BACKWARDS: Body = {"startAt": "2031-01-01T00:00:00Z", "endAt": "2030-01-01T00:00:00Z"}
+ODD: Body = CALL | {"success": {"bodyRegex": "("}}
+
+
+def body(**spec: Any) -> Body:
+    return {"metadata": {"namespace": "default", "name": "new"}, "spec": spec}
+
+
+@pytest.fixture
+async def reviewer(world: World) -> Reviewer:
+    world.task("open", overridable=["Body"])
+    world.task("broken", schedule="61 * * * *")
+    operator = world.start()
+    await until(world, "12:00:05")
+    return operator.reviewer
+
+
+REFUSED = [
+    ("crontasks", {"schedule": "61 * * * *", "http": CALL}, "spec.schedule"),
+    ("crontasks", {"schedules": ["@daily", "x"], "http": CALL}, "spec.schedules[1]"),
+    ("crontasks", {"schedule": "@daily", "http": ODD}, "spec.http.success.bodyRegex"),
+    ("crontasks", {"schedule": "@daily", "timeZone": "Mars/Phobos", "http": CALL}, "spec.timeZone"),
+    ("crontasks", {"schedule": "@daily", "http": CALL} | BACKWARDS, "spec.endAt"),
+    ("crontaskexecutions", {"taskRef": {"name": "open"}, "overrides": {"url": "http://x.test"}}, "spec.overrides.url"),
+    ("crontaskcalendars", {"ical": "BEGIN:NONSENSE"}, "spec.ical"),
+    ("crontaskcalendars", {"dates": ["2030-02-30"]}, "spec.dates"),
+]
+
+
+@pytest.mark.parametrize(("plural", "spec", "path"), REFUSED, ids=[f"{row[0]} {row[2]}" for row in REFUSED])
+async def test_refused(reviewer: Reviewer, plural: str, spec: Body, path: str) -> None:
+    with pytest.raises(FieldError) as caught:
+        reviewer.review(plural, body(**spec))
+    assert caught.value.path.startswith(path)
+    assert caught.value.remedy
+
+
+WARNED = [
+    ("crontasks", {"schedule": "0 0 0 1 1 ? 2020", "http": CALL}, ["never runs by itself"]),
+    ("crontasks", {"schedule": "30 2 * * *", "timeZone": "Europe/Berlin", "http": CALL}, ["leave out", "show twice"]),
+    ("crontasks", {"schedule": "* * * * * *", "http": CALL}, ["more than 1,440 times a day"]),
+    ("crontasks", {"schedule": "@hourly", "splaySeconds": 7200, "http": CALL}, ["spec.splaySeconds"]),
+    ("crontasks", {"schedule": "@hourly", "endAt": "2020-01-01T00:00:00Z", "http": CALL}, ["is over"]),
+    ("crontaskexecutions", {"taskRef": {"name": "nobody"}}, ["there is no CronTask"]),
+    ("crontaskexecutions", {"taskRef": {"name": "broken"}}, ["cannot be run"]),
+    ("crontaskexecutions", {"taskRef": {"name": "open"}, "overrides": {"body": "x"}}, []),
+    ("crontaskgroups", {}, []),
+]
+
+
+@pytest.mark.parametrize(("plural", "spec", "words"), WARNED, ids=lambda value: str(value)[:60])
+async def test_warnings(reviewer: Reviewer, plural: str, spec: Body, words: list[str]) -> None:
+    found = reviewer.review(plural, body(**spec))
+    assert len(found) == len(words)
+    for text, word in zip(found, words, strict=True):
+        assert word in text
