@@ -1,4 +1,4 @@
-"""The validating webhook of `make up`, as somebody at kubectl meets it. A namespace of its own, not left alone by it."""
+"""The validating webhook of `make up`, as somebody at kubectl meets it, in a namespace that it looks at."""
 
 import secrets
 from collections.abc import Iterator
