@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(150)]
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "examples").glob("*.yaml"))
 KIND = "CronTask"
-ATTEMPTS = {"third-time-lucky": 3, "second-pod-lucky": 2}
+ATTEMPTS = {"third-time-lucky": 3, "second-pod-lucky": 2, "count-stock": 2}
 OUTPUT = {
     "http-call": '"Content-Type": "application/json"',
     "clean-up": "because of: Manual",
@@ -22,6 +22,7 @@ OUTPUT = {
     "call-with-token": '"X-Api-Key": "***"',
     "pod-with-password": "has 22 characters",
     "nightly-backup": "stored nightly-backup-",
+    "count-stock": "==> warehouse-south <==\ncounting south at warehouse-south",
     "every-field-of-a-short-pod": "MY_SETTING=on",
 }
 
