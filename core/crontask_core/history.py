@@ -18,6 +18,8 @@ class Ended:
     reason: str | None = None
     scheduled_at: datetime | None = None
     """The instant it was for; None for one that was made by hand."""
+    parent: str | None = None
+    """The execution that had caused it."""
 
 
 def surplus(ended: Iterable[Ended], limits: History) -> list[str]:

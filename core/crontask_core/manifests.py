@@ -40,20 +40,36 @@ def execution_labels(task: str, execution: str, trigger: Trigger) -> dict[str, s
     }
 
 
+def backfill_label(trigger: Trigger, parent: str) -> dict[str, str]:
+    """The label by which the executions of a backfill are found."""
+    return {names.LABEL_BACKFILL: names.label_value(parent)} if trigger == "Backfill" and parent else {}
+
+
 def execution_body(
-    key: Key, *, task: Key, uid: str, trigger: Trigger, scheduled_at: datetime, status: ExecutionStatus
+    key: Key,
+    *,
+    task: Key,
+    uid: str,
+    trigger: Trigger,
+    scheduled_at: datetime,
+    status: ExecutionStatus,
+    parent: str = "",
 ) -> dict[str, Any]:
-    """A CronTaskExecution, status included: it is written whole (docs/decisions/0002)."""
+    """A CronTaskExecution, status included: it is written whole (docs/decisions/0002).
+
+    `parent` is the execution that has caused it, where one has.
+    """
+    caused = {"parent": parent} if parent else {}
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.EXECUTION.kind,
         "metadata": {
             "name": key.name,
             "namespace": key.namespace,
-            "labels": execution_labels(task.name, key.name, trigger),
+            "labels": execution_labels(task.name, key.name, trigger) | backfill_label(trigger, parent),
             "ownerReferences": [owner(task, uid)],
         },
-        "spec": {"taskRef": {"name": task.name}, "trigger": trigger, "scheduledAt": rfc3339(scheduled_at)},
+        "spec": {"taskRef": {"name": task.name}, "trigger": trigger, "scheduledAt": rfc3339(scheduled_at)} | caused,
         "status": status.to_body(),
     }
 

@@ -22,6 +22,8 @@ LABEL_EXECUTION = f"{GROUP}/execution"
 """Name of the execution, on executions and pods; shortened like `LABEL_TASK`."""
 LABEL_ATTEMPT = f"{GROUP}/attempt"
 LABEL_TRIGGER = f"{GROUP}/trigger"
+LABEL_BACKFILL = f"{GROUP}/backfill"
+"""Name of the backfill, on the executions that it has made; shortened like `LABEL_TASK`."""
 ANNOTATION_TASK = f"{GROUP}/task-name"
 ANNOTATION_EXECUTION = f"{GROUP}/execution-name"
 ANNOTATION_SCHEDULED_AT = f"{GROUP}/scheduled-at"
@@ -36,6 +38,7 @@ MAX_LABEL = 63
 MAX_POD_NAME = 63
 """Pods may be longer, but their host name is cut at 63, and two cut names could meet."""
 _DIGEST = 10
+_CAUSE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,20 @@ def execution_name(task: str, scheduled_at: datetime) -> str:
 
     The second is written as `YYYYMMDDhhmmss`, so that names sort by time.
     """
-    suffix = f"-{scheduled_at.astimezone(UTC):%Y%m%d%H%M%S}"
+    return _dated(task, scheduled_at, "")
+
+
+def caused_name(task: str, scheduled_at: datetime, cause: str) -> str:
+    """The one name of the execution of `task` for `scheduled_at` that another execution has caused.
+
+    `cause` tells that one from all others of the namespace; six digits of its digest are the name's end, so that
+    each cause has its own execution and the same cause always the same.
+    """
+    return _dated(task, scheduled_at, f"-{digest(cause)[:_CAUSE]}")
+
+
+def _dated(task: str, at: datetime, end: str) -> str:
+    suffix = f"-{at.astimezone(UTC):%Y%m%d%H%M%S}{end}"
     return shortened(task, MAX_OBJECT_NAME - len(suffix)) + suffix
 
 

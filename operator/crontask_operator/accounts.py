@@ -7,6 +7,7 @@ whatever dies when, each execution is counted once.
 from datetime import datetime
 
 from crontask_core.history import Ended
+from crontask_core.model import BY_SCHEDULE
 from crontask_operator.index import Index, Run, Task
 from crontask_operator.recorder import Recorder
 from crontask_operator.statuses import Statuses
@@ -21,7 +22,7 @@ class Accounts:
     def recorded(self, run: Run) -> None:
         """The execution exists at the API server: its instant is accounted for (law 1)."""
         task = self._index.tasks.get(run.task)
-        if task is not None and task.uid == run.uid and run.scheduled_at in task.unsaved:
+        if task is not None and task.uid == run.uid and _is_instant(task, run):
             task.unsaved.discard(run.scheduled_at)
             self._statuses.touch(task, after_start=True)
 
@@ -34,14 +35,15 @@ class Accounts:
         task, at = self._index.tasks.get(run.task), run.finished_at
         if task is None or task.uid != run.uid or at is None:
             return
-        task.unsaved.discard(run.scheduled_at)
+        if _is_instant(task, run):
+            task.unsaved.discard(run.scheduled_at)
         task.tally.ended(run.key.name, run.phase, run.trigger, run.reason or None, at)
         self._judge_failing(task, run, at)
         if run.phase in ("Failed", "Lost"):
             self._recorder.failed(task, run.key.name, run.reason, run.message, at)
             self._disable_if_due(task, at)
         if all(ended.name != run.key.name for ended in task.ended):
-            task.ended.append(Ended(run.key.name, run.phase, at))
+            task.ended.append(_as_history(run, at))
         self._statuses.touch(task)
 
     def _disable_if_due(self, task: Task, now: datetime) -> None:
@@ -56,3 +58,13 @@ class Accounts:
         elif run.phase in ("Failed", "Lost"):
             message = run.message[:1024]
             task.tally.set_condition("Failing", "True", run.reason, message, generation=task.generation, now=now)
+
+
+def _is_instant(task: Task, run: Run) -> bool:
+    """Whether the execution is the one that stands for an instant whose start is not stored yet."""
+    return run.trigger in BY_SCHEDULE and run.scheduled_at in task.unsaved
+
+
+def _as_history(run: Run, at: datetime) -> Ended:
+    scheduled_at = run.scheduled_at if run.trigger != "Manual" else None
+    return Ended(run.key.name, run.phase, at, run.trigger, run.reason or None, scheduled_at, run.parent or None)

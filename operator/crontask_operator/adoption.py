@@ -14,12 +14,13 @@ from pydantic import ValidationError
 
 from crontask_core.errors import FieldError
 from crontask_core.history import Ended
-from crontask_core.model import FINAL_PHASES, Attempt, ExecutionSpec, ExecutionStatus
+from crontask_core.model import BY_SCHEDULE, FINAL_PHASES, Attempt, ExecutionSpec, ExecutionStatus
 from crontask_core.names import ANNOTATION_SCHEDULED_AT, LABEL_ATTEMPT, LABEL_TRIGGER, Key
 from crontask_core.planning.execution import StopReason
 from crontask_core.pods import pod_facts
 from crontask_kube.clock import Clock
 from crontask_operator.byhand import ByHand
+from crontask_operator.dependents import Dependents
 from crontask_operator.executions import Executions
 from crontask_operator.executors.pod import of_pod, target_of_pod
 from crontask_operator.index import Index, Run, Task
@@ -33,9 +34,18 @@ log = structlog.get_logger(__name__)
 class Adoption:
     """Keeps the index of executions true."""
 
-    def __init__(self, index: Index, clock: Clock, executions: Executions, by_hand: ByHand, sweeper: Sweeper) -> None:
+    def __init__(
+        self,
+        index: Index,
+        clock: Clock,
+        executions: Executions,
+        by_hand: ByHand,
+        dependents: Dependents,
+        sweeper: Sweeper,
+    ) -> None:
         self._index, self._clock = index, clock
-        self._executions, self._by_hand, self._sweeper = executions, by_hand, sweeper
+        self._executions, self._by_hand = executions, by_hand
+        self._dependents, self._sweeper = dependents, sweeper
         self.leading = False
 
     def execution_seen(self, body: dict[str, Any]) -> None:
@@ -62,9 +72,9 @@ class Adoption:
     def _remember(self, key: Key, spec: ExecutionSpec, status: ExecutionStatus) -> None:
         task = self._index.tasks.get(Key(key.namespace, spec.task_ref.name))
         if task is not None and status.finished_at and all(ended.name != key.name for ended in task.ended):
-            scheduled_at = spec.scheduled_at if spec.trigger != "Manual" else None
+            at = spec.scheduled_at if spec.trigger != "Manual" else None
             task.ended.append(
-                Ended(key.name, status.phase, status.finished_at, spec.trigger, status.reason, scheduled_at)
+                Ended(key.name, status.phase, status.finished_at, spec.trigger, status.reason, at, spec.parent)
             )
 
     def execution_gone(self, key: Key, task: Key) -> None:
@@ -103,6 +113,7 @@ class Adoption:
         self._forget_missing({Key(e["metadata"]["namespace"], e["metadata"]["name"]) for e in executions})
         left = await gradually(executions, self._left_over)
         await gradually(executions, self.execution_seen)
+        await gradually(executions, self._dependents.left_over)
         left += await gradually(pods, self._pod_without_record)
         await gradually(pods, self.pod_seen)
         for run in dict.fromkeys(left):
@@ -129,6 +140,7 @@ class Adoption:
             spec_bytes=_spec_of(task, spec),
             trigger=spec.trigger,
             scheduled_at=spec.scheduled_at or datetime.fromisoformat(meta["creationTimestamp"]),
+            parent=spec.parent or "",
             phase="Running",
             started_at=status.started_at,
             lateness_milliseconds=status.lateness_milliseconds,
@@ -161,7 +173,8 @@ class Adoption:
         if run is None:
             run = _run_of_pod(body, execution, task)
             self._index.add_run(run)
-            task.unsaved.add(run.scheduled_at)
+            if run.trigger in BY_SCHEDULE:
+                task.unsaved.add(run.scheduled_at)
             log.info("picked up a pod without record", execution=str(execution))
             if target:
                 self._executions.restore(run, task.spec().targets)

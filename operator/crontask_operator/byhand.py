@@ -26,6 +26,8 @@ from crontask_operator.workers import Workers
 
 MAX_TRIES = 10
 LONGEST_WAIT = 30.0
+ON_PURPOSE = frozenset({"Overlap", "Stopped", "Suspended", "Disabled"})
+"""Reasons for which an execution is not begun although nothing is wrong."""
 log = structlog.get_logger(__name__)
 
 
@@ -106,9 +108,12 @@ class ByHand:
             missing = f'There is no CronTask "{spec.task_ref.name}" in this namespace.'
             await self._refuse(run, task, body, "TaskNotFound", missing)
         elif task.problem:
-            await self._refuse(run, task, body, "InvalidSpec", task.problem)
+            await self._refuse(run, task, body, task.problem_reason, task.problem)
         elif spec.stop:
             await self._refuse(run, task, body, "Stopped", "The execution was stopped before it began.")
+        elif spec.trigger == "After" and task.paused:
+            why = "Suspended" if task.suspended else "Disabled"
+            await self._refuse(run, task, body, why, "The task is paused: it runs after no other meanwhile.")
         else:
             try:
                 run.spec_bytes = task.spec_with(spec.overrides)
@@ -138,15 +143,20 @@ class ByHand:
             spec_bytes=task.spec_bytes if task else b"",
             trigger=spec.trigger,
             scheduled_at=spec.scheduled_at or datetime.fromisoformat(meta["creationTimestamp"]),
+            parent=spec.parent or "",
             stored=True,
             version=meta["resourceVersion"],
         )
 
     async def _refuse(self, run: Run, task: Task | None, body: dict[str, Any], reason: str, message: str) -> None:
-        """Ends the execution; with labels and owner, so that history limits and deletion reach it too."""
-        await self._api.patch(EXECUTIONS, run.key.namespace, run.key.name, {"metadata": _metadata(run, task, body)})
+        """Ends the execution; with labels and owner, so that history limits and deletion reach it too.
+
+        Raises Conflict where somebody changed it meanwhile: what was read of it may be long past.
+        """
+        metadata = {"resourceVersion": run.version, **_metadata(run, task, body)}
+        await self._api.patch(EXECUTIONS, run.key.namespace, run.key.name, {"metadata": metadata})
         self._index.add_run(run)
-        phase: Phase = "Cancelled" if reason in ("Overlap", "Stopped") else "Failed"
+        phase: Phase = "Cancelled" if reason in ON_PURPOSE else "Failed"
         self._executions.finish(run, phase, reason, message)
 
     async def _begin(self, run: Run, task: Task, body: dict[str, Any]) -> None:

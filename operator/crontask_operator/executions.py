@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from crontask_core.model import FINAL_PHASES, Attempt, Phase, TaskSpec, Trigger
+from crontask_core.model import BY_SCHEDULE, FINAL_PHASES, Attempt, Phase, TaskSpec, Trigger
 from crontask_core.names import Key, execution_name, pod_name
 from crontask_core.planning.execution import (
     CloseAttempt,
@@ -70,6 +70,8 @@ class Executions:
         self.executors: dict[str, Executor] = {}
         self.on_unsent: Callable[[Task], None] = lambda task: None
         """Called with a task of which an instant has to be planned again."""
+        self.on_ended: Callable[[Run], None] = lambda run: None
+        """Called with an execution that has its outcome, before that is written."""
 
     def prepare(self, task: Task, spec: TaskSpec, at: datetime, trigger: Trigger) -> Prepared:
         """An execution of `task` for the instant `at`, not yet begun."""
@@ -233,7 +235,7 @@ class Executions:
         if whole.started_at is None:
             whole.started_at = at
             late = at - whole.scheduled_at
-            if whole.trigger != "Manual":
+            if whole.trigger in BY_SCHEDULE:
                 whole.lateness_milliseconds = max(0, round(late / timedelta(milliseconds=1)))
             if whole.trigger == "Schedule":
                 self._metrics.lateness(self._kind(whole), late.total_seconds())
@@ -321,6 +323,7 @@ class Executions:
             gather(run)
             for part in run.parts:
                 self._cancel_timer(part)
+        self.on_ended(run)
         kind = self._kind(run)
         self._metrics.finished(kind, phase, reason)
         log.info("finished", execution=str(run.key), phase=phase, reason=reason, attempts=len(run.attempts))

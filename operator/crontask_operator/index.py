@@ -16,6 +16,7 @@ from crontask_core.history import Ended
 from crontask_core.model import Attempt, Overrides, Phase, TaskSpec, Trigger
 from crontask_core.names import Key, execution_name
 from crontask_core.overrides import overridden
+from crontask_core.planning.dependencies import Dependencies
 from crontask_core.planning.execution import EndAttempt, Finish, StopReason
 from crontask_core.pods import PodFacts
 from crontask_core.schedule import Schedule
@@ -49,6 +50,8 @@ class Task:
     schedule: Schedule | None = None
     """None while the task cannot be run; `problem` says why."""
     problem: str = ""
+    problem_reason: str = ""
+    """The same in one word, as conditions have it."""
     wake_at: datetime | None = None
     suspended: bool = False
     runs: dict[str, "Run"] = field(default_factory=dict)
@@ -105,6 +108,10 @@ class Run:
     """How often its record gave way to starts."""
     version: str = ""
     """The resourceVersion that was seen last; precondition of the claim of an execution made by hand."""
+    parent: str = ""
+    """The execution that has caused this one, where one has."""
+    followers: tuple[str, ...] = ()
+    """The tasks that run because this execution has ended."""
     calling: bool = False
     """Whether this process has an HTTP call of it under way, or a pod that it is just creating."""
     parts: "tuple[Run, ...]" = ()
@@ -149,6 +156,10 @@ class Index:
 
     tasks: dict[Key, Task] = field(default_factory=dict)
     runs: dict[Key, Run] = field(default_factory=dict)
+    dependencies: Dependencies = field(default_factory=Dependencies)
+    """Which tasks run after which."""
+    complete: bool = False
+    """Whether all tasks have been listed; until then none counts as missing."""
 
     def run_of_pod(self, namespace: str, execution: str) -> Run | None:
         """The running execution that a pod belongs to."""

@@ -27,6 +27,7 @@ from crontask_kube.resources import ENDPOINT_SLICES, EXECUTIONS, PODS, TASKS
 from crontask_operator.accounts import Accounts
 from crontask_operator.adoption import Adoption
 from crontask_operator.byhand import ByHand
+from crontask_operator.dependents import Dependents
 from crontask_operator.executions import Executions
 from crontask_operator.executors.calls import HttpCalls
 from crontask_operator.executors.http import HttpExecutor
@@ -114,12 +115,25 @@ class Operator:
             tasks=self.tasks,
             leads=lambda: self.leadership.holding,
         )
-        self.adoption = Adoption(index, clock, self.executions, by_hand, self.sweeper)
+        self.dependents = Dependents(
+            index,
+            self.api,
+            clock,
+            crew=self._writers,
+            statuses=self.statuses,
+            recorder=recorder,
+            accept=by_hand.accept,
+            leads=lambda: self.leadership.holding,
+        )
+        self.adoption = Adoption(index, clock, self.executions, by_hand, self.dependents, self.sweeper)
         self.truth = Truth(self.api, index, clock, self.tasks, self.adoption, settings.namespaces, self.scheduler.set)
-        keeper = Keeper(self.sweeper)
+        keeper = Keeper(self.sweeper, self.dependents.holds)
+        self.executions.on_ended = self.dependents.ended
+        self.tasks.on_moved = self.scheduler.set
         self.executions.on_unsent = self.scheduler.set
         self.records.on_recorded.append(accounts.recorded)
         self.records.on_stored.append(accounts.stored)
+        self.records.on_stored.append(self.dependents.stored)
         self.records.on_stored.append(keeper.run_stored)
         self.statuses.on_stored = keeper.status_stored
         common: dict[str, Any] = {"reports": self.executions, "may_send": holds, "default_zone": zone}
@@ -153,7 +167,7 @@ class Operator:
         key = Key(meta["namespace"], meta["name"])
         if plural == TASKS.plural:
             if deleted:
-                self.tasks.gone(key, meta["uid"])
+                self.tasks.gone(key, meta["uid"], self._clock.now())
             elif (task := self.tasks.seen(body, self._clock.now())) is not None:
                 self.scheduler.set(task)
         elif plural == EXECUTIONS.plural:
@@ -212,7 +226,7 @@ class Operator:
         self._taken_over = False
         self.adoption.leading = False
         self.executions.leave()
-        for queue in (self.records, self.statuses, self.sweeper):
+        for queue in (self.records, self.statuses, self.sweeper, self.dependents):
             queue.forget_all()  # the new leader finds all of it by itself
 
     async def _resync(self) -> None:

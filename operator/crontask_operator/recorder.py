@@ -58,6 +58,10 @@ class Recorder:
         note = f"Paused after {failures} failure(s) in a row; an edit of the spec takes it up again."
         self._post(task, "Warning", "Disabled", "Schedule", note, now, once_for=str(task.generation))
 
+    def not_run_after(self, task: Task, execution: str, error: str, now: datetime) -> None:
+        """The task was to run after an execution of another one, and the API server does not take its own."""
+        self._post(task, "Warning", "NotRunAfter", "Schedule", f"Cannot run after {execution}: {error}", now)
+
     def _post(
         self, task: Task, kind: str, reason: str, action: str, note: str, now: datetime, *, once_for: str = ""
     ) -> None:

@@ -45,6 +45,7 @@ def status_of_run(run: Run) -> ExecutionStatus:
         attempts=attempts_of(run),
         output=run.output if final and run.output else None,
         output_truncated=run.output_truncated if final and run.output else None,
+        followers=list(run.followers) if final and run.followers else None,
     )
 
 

@@ -5,6 +5,7 @@ idempotent and do no I/O. `prepare` and `fire` are the two halves of an instant:
 the plan is made a little ahead, the starts happen when the instant has come.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,8 +15,9 @@ import structlog
 
 from crontask_core.errors import FieldError
 from crontask_core.history import Ended
-from crontask_core.model import TaskSpec, TaskStatus
+from crontask_core.model import BY_SCHEDULE, TaskSpec, TaskStatus
 from crontask_core.names import Key
+from crontask_core.planning.dependencies import circle_error, waiting_for
 from crontask_core.planning.task import Start, TaskObservation, TaskPlan, plan_task
 from crontask_core.tally import tally_of
 from crontask_core.validation import Setting, begins_anew, check_task, read_schedule, read_spec, timing
@@ -60,6 +62,10 @@ class Tasks:
         self._recorder, self._metrics = recorder, metrics
         self.inherited_claim: datetime | None = None
         """How far the leader before this one had claimed."""
+        self.on_moved: Callable[[Task], None] = lambda task: None
+        """Called with a task whose place in the timer heap may have changed for the sake of another object."""
+        self._circles: set[Key] = set()
+        """Tasks that would run after themselves."""
 
     def seen(self, body: dict[str, Any], now: datetime) -> Task | None:
         """A task exists in this state. Returns it where its place in the timer heap may have changed."""
@@ -67,30 +73,60 @@ class Tasks:
         key = Key(meta["namespace"], meta["name"])
         task = self._index.tasks.get(key)
         if meta.get("deletionTimestamp"):
-            self.gone(key, meta["uid"])
+            self.gone(key, meta["uid"], now)
             return None
         if task is not None and task.uid != meta["uid"]:
-            self.gone(key, task.uid)
+            self.gone(key, task.uid, now)
             task = None
         if task is not None and task.generation >= meta["generation"]:
             return None
         status = TaskStatus.model_validate(body.get("status") or {})
+        is_new = task is None
         if task is None:
             task = self._new(key, body, status)
-        was_problem, was_timing = bool(task.problem), task.timing or status.timing or ""
+        was_timing = task.timing or status.timing or ""
         was_disabled = task.tally.disabled_at is not None and self._edited(task, status, meta["generation"])
         if was_disabled:
             task.tally.enable()
         task.generation = meta["generation"]
-        self._load(task, body.get("spec") or {}, now)
-        if was_problem or was_disabled or (was_timing and begins_anew(was_timing, task.timing)):
+        was_parents = self._index.dependencies.parents(key)
+        self._read(task, body.get("spec") or {}, was_timing, now, anew=was_disabled)
+        if is_new or self._index.dependencies.parents(key) != was_parents:
+            self._review_others(key, now)
+        if status.observed_generation != task.generation:
+            self._statuses.touch(task)
+        return task
+
+    def _read(
+        self, task: Task, spec_body: dict[str, Any], was_timing: str, now: datetime, *, anew: bool = False
+    ) -> None:
+        """Takes the spec for true from now on; with `anew` it leaves all instants before now unstarted."""
+        anew = anew or bool(task.problem)
+        self._load(task, spec_body, now)
+        if anew or (was_timing and begins_anew(was_timing, task.timing)):
             # Law 3: neither an edit nor a resume fires anything that lies before it.
             task.watermark = max(task.watermark, now)
         task.wake_at = task.schedule.next(task.watermark) if task.schedule and not task.paused else None
         self._judge(task, now)
-        if status.observed_generation != task.generation:
+
+    def review(self, key: Key, now: datetime) -> None:
+        """Something that the task depends on has changed."""
+        task = self._index.tasks.get(key)
+        if task is None:
+            return
+        was = task.tally.conditions
+        self._read(task, orjson.loads(task.spec_bytes), task.timing, now)
+        self.on_moved(task)
+        if task.tally.conditions != was:
             self._statuses.touch(task)
-        return task
+
+    def _review_others(self, key: Key, now: datetime) -> None:
+        """A task has come, gone, or runs after others than before."""
+        dependencies = self._index.dependencies
+        concerned = {key for key in self._circles if not dependencies.circle(key)}
+        concerned |= dependencies.entangled(key) - self._circles
+        for other in (concerned | set(dependencies.children(key))) - {key}:
+            self.review(other, now)
 
     def seen_at_take_over(self, body: dict[str, Any], now: datetime) -> None:
         """A task exists in this state, its status included: what a standby saw of it long ago counts no more."""
@@ -127,14 +163,21 @@ class Tasks:
     def _load(self, task: Task, spec_body: dict[str, Any], now: datetime) -> None:
         """Reads the spec; what is wrong with it becomes `task.problem`."""
         task.spec_bytes = packed(spec_body)
-        task.schedule, task.problem = None, ""
+        task.schedule, task.problem, task.problem_reason = None, "", ""
+        self._circles.discard(task.key)
         try:
             spec = read_spec(spec_body)
+            self._index.dependencies.put(task.key, spec.after or ())
             task.timing, task.suspended = timing(spec), spec.suspend
             check_task(spec, task.key, self._setting)
-            task.schedule = read_schedule(spec, task.key, task.created, self._setting)
+            schedule = read_schedule(spec, task.key, task.created, self._setting)
+            if circle := self._index.dependencies.circle(task.key):
+                task.problem_reason = "AfterCycle"
+                self._circles.add(task.key)
+                raise circle_error(circle)
+            task.schedule = schedule
         except FieldError as error:
-            task.problem = str(error)
+            task.problem, task.problem_reason = str(error), task.problem_reason or "InvalidSpec"
             self._recorder.invalid(task, task.problem, now)
             log.warning("task cannot be run", task=str(task.key), problem=task.problem)
 
@@ -142,8 +185,8 @@ class Tasks:
         """Sets the conditions that follow from the spec and the outcomes."""
         tally, generation = task.tally, task.generation
         if task.problem:
-            tally.set_condition("Ready", "False", "InvalidSpec", task.problem, generation=generation, now=now)
-            tally.set_condition("Scheduled", "False", "InvalidSpec", "", generation=generation, now=now)
+            tally.set_condition("Ready", "False", task.problem_reason, task.problem, generation=generation, now=now)
+            tally.set_condition("Scheduled", "False", task.problem_reason, "", generation=generation, now=now)
             return
         tally.set_condition("Ready", "True", "Valid", "", generation=generation, now=now)
         if task.suspended:
@@ -152,6 +195,10 @@ class Tasks:
             )
         elif tally.disabled_at is not None:
             tally.show_disabled(generation=generation, now=now)
+        elif task.wake_at is None and (parents := self._index.dependencies.parents(task.key)):
+            missing = [key.name for key in parents if key not in self._index.tasks] if self._index.complete else []
+            scheduled, reason, message = waiting_for([key.name for key in parents], missing)
+            tally.set_condition("Scheduled", scheduled, reason, message, generation=generation, now=now)
         elif task.wake_at is None:
             never = "The schedule has no further instant; the task runs only by hand now."
             tally.set_condition("Scheduled", "False", "NoFurtherInstant", never, generation=generation, now=now)
@@ -161,6 +208,7 @@ class Tasks:
     def broken(self, task: Task, now: datetime) -> None:
         """Something about the task made the operator itself fail: it rests until it is edited (law 4)."""
         task.problem = "The operator failed on this task; its log says where. An edit of the task tries again."
+        task.problem_reason = "InternalError"
         task.schedule, task.wake_at = None, None
         self._judge(task, now)
         self._statuses.touch(task)
@@ -183,6 +231,8 @@ class Tasks:
             self._disable_if_due(task, now)
         if task.problem:
             self._recorder.invalid(task, task.problem, now)
+        elif self._index.dependencies.parents(task.key):
+            self._judge(task, now)
         if uncounted or open_then != set(task.runs) or stored.observed_generation != task.generation:
             self._statuses.touch(task)
 
@@ -191,12 +241,15 @@ class Tasks:
         if task.tally.disable_if_due(after, generation=task.generation, now=now):
             self._recorder.disabled(task, now)
 
-    def gone(self, key: Key, uid: str) -> None:
+    def gone(self, key: Key, uid: str, now: datetime) -> None:
         """A task does not exist any more; what runs of it is dropped (the garbage collector takes its objects)."""
         task = self._index.tasks.get(key)
         if task is None or task.uid != uid:
             return
         self._index.remove_task(key)
+        self._index.dependencies.put(key, ())
+        self._circles.discard(key)
+        self._review_others(key, now)
         for run in list(task.runs.values()):
             self._executions.drop(run)
 
@@ -266,4 +319,6 @@ class Tasks:
 
 def _is_above(ended: Ended, watermark: datetime | None) -> bool:
     """Whether the execution is for an instant that the stored watermark does not cover."""
+    if ended.trigger not in BY_SCHEDULE:
+        return False
     return ended.scheduled_at is not None and (watermark is None or ended.scheduled_at > watermark)

@@ -53,6 +53,7 @@ class Truth:
         pods = await self._list(PODS, MANAGED)
         self._drop_missing({key_of(body) for body in tasks})
         await gradually(tasks, lambda body: self._tasks.seen_at_take_over(body, self._clock.now()))
+        self._index.complete = True
         await self._adoption.take_over(executions, pods)
         await self._look_at_pods()
         await gradually(tasks, lambda body: self._tasks.settle(body, self._clock.now()))
@@ -113,7 +114,7 @@ class Truth:
             task = self._index.tasks.get(key)
             if task is not None:
                 log.info("a deleted task was still known", task=str(key))
-                self._tasks.gone(key, task.uid)
+                self._tasks.gone(key, task.uid, self._clock.now())
             return
         changed = self._tasks.seen(body, self._clock.now())
         if changed is not None:
@@ -137,7 +138,7 @@ class Truth:
     def _drop_missing(self, existing: set[Key]) -> None:
         for key, task in list(self._index.tasks.items()):
             if key not in existing:
-                self._tasks.gone(key, task.uid)
+                self._tasks.gone(key, task.uid, self._clock.now())
 
     async def _list(
         self, resource: Resource, selector: str | None = None, *, metadata_only: bool = False

@@ -15,6 +15,7 @@ from crontask_core.model.action import (
 from crontask_core.model.base import Condition
 from crontask_core.model.calendar import CalendarSpec, CalendarStatus
 from crontask_core.model.execution import (
+    BY_SCHEDULE,
     FINAL_PHASES,
     Attempt,
     Backfill,
@@ -37,6 +38,7 @@ from crontask_core.model.task_status import ActiveExecution, Counts, LastExecuti
 from crontask_core.model.timing import After, CalendarSets, Dst
 
 __all__ = [
+    "BY_SCHEDULE",
     "FINAL_PHASES",
     "ActiveExecution",
     "After",

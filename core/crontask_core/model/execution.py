@@ -1,7 +1,7 @@
 """CronTaskExecution: one run, for one instant or one trigger, and what became of it."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -10,11 +10,14 @@ from crontask_core.model.base import Model, keyed_list, rules
 from crontask_core.model.policy import MAX_OUTPUT_BYTES, YEAR
 
 Trigger = Literal["Schedule", "Manual", "After", "CatchUp", "Backfill"]
+BY_SCHEDULE: frozenset[Trigger] = frozenset({"Schedule", "CatchUp"})
+"""What the schedule causes; the other triggers are executions besides it."""
 Phase = Literal["Pending", "Queued", "Running", "Succeeded", "Failed", "Cancelled", "Lost"]
 FINAL_PHASES: frozenset[Phase] = frozenset({"Succeeded", "Failed", "Cancelled", "Lost"})
 MAX_ATTEMPTS_KEPT = 100
 """At least one for each target that a task may have."""
 MAX_MESSAGE = 1024
+MAX_FOLLOWERS = 1000
 
 
 class TaskRef(Model):
@@ -57,7 +60,7 @@ class Overrides(Model):
 
 
 class Backfill(Model):
-    """Past instants to be run, each once, in their order."""
+    """Past instants to be run, each once, in their order; at most 10,000 of them."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(("self.start <= self.end", "end is before start; swap the two", ".end"))
@@ -89,10 +92,10 @@ class BackfillProgress(Model):
     """How many of them ended otherwise."""
 
     skipped: int = Field(default=0, ge=0)
-    """How many were left out, because they had been started before."""
+    """How many were left out, because they had been started before, or because a calendar of the task covers them."""
 
     cursor: datetime | None = None
-    """Every instant up to this one has been begun or left out."""
+    """Every instant up to this one has ended or was left out; the counts speak of these."""
 
 
 class ExecutionSpec(Model):
@@ -120,6 +123,11 @@ class ExecutionSpec(Model):
                 " && (!has(self.scheduledAt) || self.scheduledAt == oldSelf.scheduledAt)",
                 "scheduledAt cannot be changed; create another execution",
                 ".scheduledAt",
+            ),
+            (
+                "has(self.parent) == has(oldSelf.parent) && (!has(self.parent) || self.parent == oldSelf.parent)",
+                "parent cannot be changed; create another execution",
+                ".parent",
             ),
             (
                 "has(self.backfill) == has(oldSelf.backfill)"
@@ -253,3 +261,6 @@ class ExecutionStatus(Model):
 
     backfill: BackfillProgress | None = None
     """How far a backfill is."""
+
+    followers: list[Annotated[str, Field(max_length=253)]] | None = Field(default=None, max_length=MAX_FOLLOWERS)
+    """The tasks that run because this execution has ended, until an execution of each of them exists."""

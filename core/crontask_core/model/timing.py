@@ -62,7 +62,10 @@ class After(Model):
     """The name of a CronTask in the same namespace."""
 
     when: End | None = None
-    """Which ends count: Success (the default), Failure (failed or lost), or Completion, which is any of both."""
+    """
+    Which ends count: Success (the default), Failure (failed or lost), or Completion, which is any of both. A cancelled
+    execution starts nobody.
+    """
 
     on: End | None = None
     """The same as `when`; in YAML it must be written "on", in quotes, because on means true there."""

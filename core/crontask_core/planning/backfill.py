@@ -1,0 +1,147 @@
+"""What a backfill does next: which past instants it begins, how far it is, and when it is over.
+
+Instants are taken in their order. `cursor` is the durable memory: up to it each
+instant has ended or was left out and is in the counts, beyond it the executions
+themselves tell. They are therefore not removed before the cursor has passed them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from heapq import merge
+from typing import Literal
+
+from crontask_core.model import Backfill, BackfillProgress, Outcome, Phase
+from crontask_core.schedule import Schedule
+
+MAX_INSTANTS = 10_000
+AHEAD = 200
+"""How many instants beyond the cursor are looked at, so that what is kept in mind stays small."""
+STARTED: frozenset[Outcome] = frozenset({"Started", "Late", "Lost", "Queued"})
+"""Outcomes of an instant that a backfill leaves out. A lost call may have reached its receiver."""
+
+Child = Phase | Literal["LeftOut"]
+"""What has become of an instant so far: the phase of its execution, or that it is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillObservation:
+    """All that the next step of a backfill depends on."""
+
+    schedule: Schedule
+    wanted: Backfill
+    progress: BackfillProgress
+    children: Mapping[datetime, Child]
+    """What is known of the instants beyond the cursor; Pending is an execution that exists and has not begun."""
+    leave_out: Callable[[datetime], bool]
+    """Whether an instant is not to be run: it was started before, or a calendar of the task covers it."""
+    room: int
+    """How many executions the task's own limit allows besides those that run."""
+    stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillPlan:
+    """What to do, and how far the backfill is then."""
+
+    progress: BackfillProgress
+    begins: tuple[datetime, ...] = ()
+    """Instants whose execution is to be created, where there is none, and begun."""
+    left_out: tuple[datetime, ...] = ()
+    """Instants beyond the cursor that are left out, to be kept in mind."""
+    over: bool = False
+    """Whether nothing is left to do."""
+    again: bool = False
+    """Whether there is more to plan at once."""
+
+
+def before(wanted: Backfill) -> datetime:
+    """The moment after which the range begins."""
+    return wanted.start - timedelta(microseconds=1)
+
+
+def plan_backfill(seen: BackfillObservation) -> BackfillPlan:
+    """The next step of the backfill."""
+    counts = {"succeeded": 0, "failed": 0, "skipped": 0}
+    cursor, unbroken = seen.progress.cursor, True
+    known = max(seen.children, default=None)
+    begins: list[datetime] = []
+    left_out: list[datetime] = []
+    free = min(seen.room, seen.wanted.parallelism - sum(each in _OPEN for each in seen.children.values()))
+    for place, at in enumerate(_ahead(seen), 1):
+        child = seen.children.get(at)
+        if child is None and not seen.stop and seen.leave_out(at):
+            left_out.append(at)
+            child = "LeftOut"
+        if child in _ENDS:
+            if unbroken:
+                cursor = at
+                counts[_ENDS[child]] += 1
+        else:
+            unbroken = False
+            if child not in _OPEN and not seen.stop and free > len(begins):
+                begins.append(at)
+        nothing_to_begin = not unbroken and (seen.stop or free <= len(begins))
+        if place == AHEAD or (nothing_to_begin and (known is None or at >= known)):
+            break
+    else:
+        return _planned(seen, cursor, counts, begins, left_out, over=unbroken)
+    return _planned(seen, cursor, counts, begins, left_out, again=unbroken)
+
+
+_OPEN: frozenset[Child | None] = frozenset({"Queued", "Running"})
+_ENDS: dict[Child | None, str] = {
+    "Succeeded": "succeeded",
+    "Failed": "failed",
+    "Cancelled": "failed",
+    "Lost": "failed",
+    "LeftOut": "skipped",
+}
+
+
+def _planned(
+    seen: BackfillObservation,
+    cursor: datetime | None,
+    counts: dict[str, int],
+    begins: list[datetime],
+    left_out: list[datetime],
+    *,
+    over: bool = False,
+    again: bool = False,
+) -> BackfillPlan:
+    made = {name: getattr(seen.progress, name) + more for name, more in counts.items()}
+    progress = seen.progress.model_copy(update={**made, "cursor": cursor})
+    return BackfillPlan(progress, tuple(begins), tuple(left_out), over, again)
+
+
+def _ahead(seen: BackfillObservation) -> Iterator[datetime]:
+    """The instants beyond the cursor in their order: of the schedule, and of executions that exist.
+
+    After an edit of the schedule some of these may not be its instants any more. A backfill that is being stopped
+    has no others.
+    """
+    cursor = seen.progress.cursor or before(seen.wanted)
+    existing = sorted(at for at in seen.children if at > cursor)
+    last = None
+    for at in merge(existing, () if seen.stop else _scheduled(seen, cursor)):
+        if at != last:
+            yield at
+        last = at
+
+
+def _scheduled(seen: BackfillObservation, after: datetime) -> Iterator[datetime]:
+    at = seen.schedule.next(after)
+    while at is not None and at <= seen.wanted.end:
+        yield at
+        at = seen.schedule.next(at)
+
+
+def outcome(progress: BackfillProgress, *, stopped: bool) -> tuple[Phase, str, str]:
+    """How a backfill that is over has ended: phase, reason, message."""
+    ran = progress.succeeded + progress.failed
+    told = f"{progress.succeeded} of {ran} executions succeeded, {progress.skipped} instants were left out."
+    if stopped:
+        return "Cancelled", "Stopped", f"The backfill was stopped; {told}"
+    if progress.failed:
+        return "Failed", "ExecutionsFailed", told
+    return "Succeeded", "Completed", told if progress.total else "The range holds no instant."
