@@ -111,8 +111,7 @@ class ByHand:
             await self._refuse(run, task, body, task.problem_reason, task.problem)
         elif spec.stop:
             await self._refuse(run, task, body, "Stopped", "The execution was stopped before it began.")
-        elif spec.trigger == "After" and task.paused:
-            why = "Suspended" if task.suspended else "Disabled"
+        elif spec.trigger == "After" and (why := self._rests(task)):
             await self._refuse(run, task, body, why, "The task is paused: it runs after no other meanwhile.")
         else:
             try:
@@ -121,6 +120,13 @@ class ByHand:
                 await self._refuse(run, task, body, "NotOverridable", str(error))
                 return
             await self._begin(run, task, body)
+
+    def _rests(self, task: Task) -> str:
+        """Why nothing but somebody's wish runs the task now; empty where something else may."""
+        until = task.spec().suspend_until
+        if task.suspended or (until is not None and self._clock.now() < until):
+            return "Suspended"
+        return "Disabled" if task.paused else ""
 
     async def _task(self, key: Key) -> Task | None:
         """The task, asked for where its own event has not come yet."""

@@ -39,10 +39,28 @@ def test_only_the_operator_creates_an_execution_with_a_status(kubectl: Kubectl, 
 
 
 def test_only_the_operator_records_scheduled_runs(kubectl: Kubectl, as_operator: Kubectl) -> None:
-    for trigger in ("Schedule", "CatchUp"):
+    for trigger in ("Schedule", "CatchUp", "After", "Backfill"):
         body = execution(trigger=trigger)
         assert "spec.trigger must be Manual" in kubectl.create(body, dry=True).err
         assert as_operator.create(body, dry=True).code == 0
+
+
+def test_everybody_may_wish_for_a_backfill(kubectl: Kubectl) -> None:
+    backfill = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
+    assert kubectl.create(execution(trigger="Backfill", backfill=backfill), dry=True).code == 0
+
+
+def test_the_operator_alone_says_what_was_caused_by_what(kubectl: Kubectl, as_operator: Kubectl) -> None:
+    body = execution(parent="other")
+    assert "spec.parent is set by the operator alone" in kubectl.create(body, dry=True).err
+    assert as_operator.create(body, dry=True).code == 0
+
+
+@pytest.mark.parametrize("end", ["-20260101000000", "-20260101000000-0a1b2c"])
+def test_the_names_of_the_operator_s_runs_are_its_own(kubectl: Kubectl, as_operator: Kubectl, end: str) -> None:
+    body = execution() | {"metadata": {"name": f"run{end}"}}
+    assert "metadata.name must not end in 14 digits" in kubectl.create(body, dry=True).err
+    assert as_operator.create(body, dry=True).code == 0
 
 
 def test_everybody_else_leaves_the_status_as_it_is(kubectl: Kubectl, as_operator: Kubectl) -> None:
@@ -71,6 +89,7 @@ def test_a_wish_is_fixed_but_for_stop(kubectl: Kubectl) -> None:
     fixed = {
         '{"spec": {"taskRef": {"name": "other"}}}': "spec.taskRef: Invalid value: taskRef cannot be changed",
         '{"spec": {"trigger": "CatchUp"}}': "spec.trigger: Invalid value: trigger cannot be changed",
+        '{"spec": {"parent": "other"}}': "spec.parent: Invalid value: parent cannot be changed",
         '{"spec": {"scheduledAt": "2030-01-01T00:00:00Z"}}': "scheduledAt cannot be changed; create another execution",
     }
     for patch, complaint in fixed.items():

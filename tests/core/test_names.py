@@ -12,6 +12,7 @@ from crontask_core.names import (
     MAX_OBJECT_NAME,
     MAX_POD_NAME,
     Key,
+    caused_name,
     execution_name,
     label_value,
     pod_name,
@@ -124,3 +125,18 @@ def test_names_of_one_task_sort_by_time() -> None:
 def test_a_key_is_written_as_kubectl_writes_it() -> None:
     assert str(Key("shop", "report")) == "shop/report"
     assert sorted([Key("b", "a"), Key("a", "b")]) == [Key("a", "b"), Key("b", "a")]
+
+
+def test_what_an_execution_causes_is_named_after_it_too() -> None:
+    name = caused_name("report", AT, "import-20261122090507")
+    assert re.fullmatch(r"report-20261122090507-[0-9a-f]{6}", name)
+    assert name == caused_name("report", AT, "import-20261122090507")
+    assert name != caused_name("report", AT, "other-20261122090507")
+
+
+@given(task=st.one_of(names, long_names), at=instants, cause=names)
+def test_such_a_name_is_a_name_and_keeps_its_end(task: str, at: datetime, cause: str) -> None:
+    name = caused_name(task, at, cause)
+    assert len(name) <= MAX_OBJECT_NAME
+    assert SUBDOMAIN.fullmatch(name)
+    assert f"-{at:%Y%m%d%H%M%S}-" in name
