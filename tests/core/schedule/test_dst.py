@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cronsim import CronSim
-from fakes.clock_changes import shown, zone
+from fakes.clock_changes import zone
 
 from crontask_core.schedule import DstRules, instants, parse
 from crontask_core.schedule.dst import first_instant
@@ -146,33 +145,6 @@ def test_each_rule(rules: DstRules, spring: str | None, autumn: list[str]) -> No
 
     assert of_day(datetime(2026, 3, 28, 22)) == ([spring] if spring else [])  # noqa: DTZ001
     assert of_day(datetime(2026, 10, 24, 22)) == autumn  # noqa: DTZ001
-
-
-# What cronsim (Debian's rules) answers otherwise, on purpose: text, zone, after, ours, cronsim's; all in local time.
-DIFFERENCES = [
-    # In a gap: as much later as the gap is long (RFC 5545), not at its end.
-    ("30 2 * * *", "Europe/Berlin", "2026-03-29T00:00+01:00", "2026-03-29T03:30", "2026-03-29T03:00"),
-    ("15 0 * * *", "Africa/Cairo", "2026-04-23T12:00+02:00", "2026-04-24T01:15", "2026-04-24T01:00"),
-    # Six fields follow the same rules as five; Debian has five only, and cronsim steps the rest in real time.
-    ("0 30 2 * * *", "Europe/Berlin", "2026-03-29T00:00+01:00", "2026-03-29T03:30", "2026-03-30T02:30"),
-    # A step in a day field restricts it, so that either field is enough; Debian's star wants both.
-    ("0 0 1 * */2", "UTC", "2026-01-01T00:00+00:00", "2026-01-03T00:00", "2026-02-01T00:00"),
-    # cronsim walks whole hours, and misses the start of an hour after a change of half an hour.
-    ("* 9 * 4 *", "Australia/Lord_Howe", "2026-04-04T12:00+11:00", "2026-04-05T09:00", "2026-04-05T09:30"),
-    # A range of one value with a step is that value to us, and runs on to the end of the field in cronsim.
-    ("5-5/30 * * * *", "UTC", "2026-01-01T00:10+00:00", "2026-01-01T01:05", "2026-01-01T00:35"),
-    # All hours by range are a beat to us, set times to Debian.
-    ("0 0-23 * * *", "Europe/Berlin", "2026-10-25T02:00+02:00", "2026-10-25T02:00", "2026-10-25T03:00"),
-]
-
-
-@pytest.mark.parametrize(("text", "name", "after", "ours", "theirs"), DIFFERENCES)
-def test_differences_from_debian(text: str, name: str, after: str, ours: str, theirs: str) -> None:
-    start = datetime.fromisoformat(after)
-    found = parse(text, zone=name).next(start)
-    assert found is not None
-    assert shown(name, found) == datetime.fromisoformat(ours)
-    assert shown(name, next(CronSim(text, start.astimezone(zone(name))))) == datetime.fromisoformat(theirs)
 
 
 def test_named_grammars_step_by_their_library() -> None:
