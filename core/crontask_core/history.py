@@ -1,13 +1,22 @@
-"""Which ended executions are too many for a task's history limits."""
+"""Which ended executions are to go: beyond a task's history limits, or older than it keeps them.
+
+An execution that outlives its task (`kept_seconds`) has no owner; it bears what
+is needed to expire it later, because nobody can be asked any more by then.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from crontask_core.model import History, Phase, Trigger
+from crontask_core.model import History, Phase, TaskSpec, Trigger
+
+KEPT_SECONDS = 7 * 86_400
+"""How long executions stay without their task where `history.ttlSeconds` does not say so (law 7)."""
+STRAY_SECONDS = 3_600
+"""How long an execution stays that names a task which does not exist: long enough to be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ended:
     """An execution that has ended, as far as history and counts are concerned."""
 
@@ -20,9 +29,22 @@ class Ended:
     """The instant it was for; None for one that was made by hand."""
     parent: str | None = None
     """The execution that had caused it."""
+    began: bool = True
+    """Whether anything of it was sent, as far as anybody knows."""
+    kept_seconds: int | None = None
+    """See `kept_without_task`."""
+    counted: bool = False
+    """Whether the task's stored status tells of it. Before that it must stay: a successor could not count it."""
 
 
-def surplus(ended: Iterable[Ended], limits: History) -> list[str]:
+def kept_without_task(spec: TaskSpec) -> int | None:
+    """How many seconds after its end an execution stays without its task; None: it goes with the task."""
+    if not spec.history.outlive_task and spec.delete_after == "Never":
+        return None
+    return KEPT_SECONDS if spec.history.ttl_seconds is None else spec.history.ttl_seconds
+
+
+def surplus(ended: Iterable[Ended], limits: History, now: datetime) -> list[str]:
     """Names of the executions to delete, oldest first; a tie in time is broken by name."""
     good: list[Ended] = []
     bad: list[Ended] = []
@@ -31,5 +53,22 @@ def surplus(ended: Iterable[Ended], limits: History) -> list[str]:
     names: list[str] = []
     for group, keep in ((good, limits.successful), (bad, limits.failed)):
         group.sort(key=lambda e: (e.finished_at, e.name))
-        names += [execution.name for execution in group[: max(0, len(group) - keep)]]
+        too_many = len(group) - keep
+        names += [
+            execution.name
+            for place, execution in enumerate(group)
+            if execution.counted and (place < too_many or _is_over(execution, limits, now))
+        ]
     return names
+
+
+def _is_over(execution: Ended, limits: History, now: datetime) -> bool:
+    return limits.ttl_seconds is not None and execution.finished_at + timedelta(seconds=limits.ttl_seconds) <= now
+
+
+def next_expiry(ended: Iterable[Ended], limits: History) -> datetime | None:
+    """When the first of these executions is older than the task keeps them."""
+    if limits.ttl_seconds is None:
+        return None
+    first = min((execution.finished_at for execution in ended), default=None)
+    return None if first is None else first + timedelta(seconds=limits.ttl_seconds)

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from crontask_core import names
+from crontask_core.bonds import bond
+from crontask_core.history import kept_without_task
 from crontask_core.model import ExecutionStatus, TaskSpec, Trigger
 from crontask_core.names import Key
 
@@ -17,18 +19,6 @@ from crontask_core.names import Key
 def rfc3339(moment: datetime) -> str:
     """UTC with microseconds where there are any, as Kubernetes writes MicroTime and Time."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def owner(task: Key, uid: str) -> dict[str, Any]:
-    """The owner reference to a task: its deletion takes executions and pods along."""
-    return {
-        "apiVersion": names.API_VERSION,
-        "kind": names.TASK.kind,
-        "name": task.name,
-        "uid": uid,
-        "controller": True,
-        "blockOwnerDeletion": False,
-    }
 
 
 def execution_labels(task: str, execution: str, trigger: Trigger) -> dict[str, str]:
@@ -54,6 +44,7 @@ def execution_body(
     scheduled_at: datetime,
     status: ExecutionStatus,
     parent: str = "",
+    kept_seconds: int | None = None,
 ) -> dict[str, Any]:
     """A CronTaskExecution, status included: it is written whole (docs/decisions/0002).
 
@@ -67,7 +58,7 @@ def execution_body(
             "name": key.name,
             "namespace": key.namespace,
             "labels": execution_labels(task.name, key.name, trigger) | backfill_label(trigger, parent),
-            "ownerReferences": [owner(task, uid)],
+            **bond(task, uid, kept_seconds),
         },
         "spec": {"taskRef": {"name": task.name}, "trigger": trigger, "scheduledAt": rfc3339(scheduled_at)} | caused,
         "status": status.to_body(),
@@ -104,6 +95,8 @@ def pod_body(
         names.ANNOTATION_EXECUTION: execution.name,
         names.ANNOTATION_SCHEDULED_AT: rfc3339(scheduled_at),
     }
+    tie = bond(task, uid, kept_without_task(spec))
+    annotations |= tie.pop("annotations", {})
     if target:
         labels[names.LABEL_TARGET] = names.label_value(target)
         annotations[names.ANNOTATION_TARGET] = target
@@ -122,7 +115,7 @@ def pod_body(
             "namespace": execution.namespace,
             "labels": labels,
             "annotations": annotations,
-            "ownerReferences": [owner(task, uid)],
+            **tie,
         },
         "spec": pod_spec,
     }

@@ -6,7 +6,6 @@ whatever dies when, each execution is counted once.
 
 from datetime import datetime
 
-from crontask_core.history import Ended
 from crontask_core.model import BY_SCHEDULE
 from crontask_operator.index import Index, Run, Task
 from crontask_operator.recorder import Recorder
@@ -43,7 +42,7 @@ class Accounts:
             self._recorder.failed(task, run.key.name, run.reason, run.message, at)
             self._disable_if_due(task, at)
         if all(ended.name != run.key.name for ended in task.ended):
-            task.ended.append(_as_history(run, at))
+            task.ended.append(run.as_ended())
         self._statuses.touch(task)
 
     def _disable_if_due(self, task: Task, now: datetime) -> None:
@@ -63,8 +62,3 @@ class Accounts:
 def _is_instant(task: Task, run: Run) -> bool:
     """Whether the execution is the one that stands for an instant whose start is not stored yet."""
     return run.trigger in BY_SCHEDULE and run.scheduled_at in task.unsaved
-
-
-def _as_history(run: Run, at: datetime) -> Ended:
-    scheduled_at = run.scheduled_at if run.trigger != "Manual" else None
-    return Ended(run.key.name, run.phase, at, run.trigger, run.reason or None, scheduled_at, run.parent or None)

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
+from crontask_core.bonds import Mark, mark_of
 from crontask_core.errors import FieldError
 from crontask_core.history import Ended
 from crontask_core.model import BY_SCHEDULE, FINAL_PHASES, Attempt, ExecutionSpec, ExecutionStatus
@@ -23,6 +24,7 @@ from crontask_operator.byhand import ByHand
 from crontask_operator.dependents import Dependents
 from crontask_operator.executions import Executions
 from crontask_operator.executors.pod import of_pod, target_of_pod
+from crontask_operator.history import Keeper
 from crontask_operator.index import Index, Run, Task
 from crontask_operator.isolation import gradually
 from crontask_operator.ports import AttemptEnd
@@ -42,10 +44,11 @@ class Adoption:
         by_hand: ByHand,
         dependents: Dependents,
         sweeper: Sweeper,
+        keeper: Keeper,
     ) -> None:
         self._index, self._clock = index, clock
-        self._executions, self._by_hand = executions, by_hand
-        self._dependents, self._sweeper = dependents, sweeper
+        self._executions, self._by_hand, self._dependents = executions, by_hand, dependents
+        self._sweeper, self._keeper = sweeper, keeper
         self.leading = False
 
     def execution_seen(self, body: dict[str, Any]) -> None:
@@ -65,20 +68,40 @@ class Adoption:
             if spec.stop:
                 self._executions.stop(run, "Stopped")
         elif status.phase in FINAL_PHASES:
-            self._remember(key, spec, status)
+            self._remember(key, spec, status, meta)
         elif self.leading and status.phase == "Pending":
             self._by_hand.accept(key, body, spec)
 
-    def _remember(self, key: Key, spec: ExecutionSpec, status: ExecutionStatus) -> None:
-        task = self._index.tasks.get(Key(key.namespace, spec.task_ref.name))
-        if task is not None and status.finished_at and all(ended.name != key.name for ended in task.ended):
-            at = spec.scheduled_at if spec.trigger != "Manual" else None
-            task.ended.append(
-                Ended(key.name, status.phase, status.finished_at, spec.trigger, status.reason, at, spec.parent)
-            )
+    def _remember(self, key: Key, spec: ExecutionSpec, status: ExecutionStatus, meta: dict[str, Any]) -> None:
+        if status.finished_at is None:
+            return
+        mark = mark_of(meta)
+        ended = Ended(
+            key.name,
+            status.phase,
+            status.finished_at,
+            spec.trigger,
+            status.reason,
+            spec.scheduled_at if spec.trigger != "Manual" else None,
+            spec.parent,
+            began=bool(status.attempts),
+            kept_seconds=mark.kept_seconds if mark else None,
+            counted=self.leading,
+        )
+        task = self._task_of(key.namespace, spec.task_ref.name, mark)
+        if task is None:
+            self._keeper.stray(key.namespace, Key(key.namespace, spec.task_ref.name), mark.uid if mark else "", ended)
+        elif all(other.name != key.name for other in task.ended):
+            task.ended.append(ended)
+
+    def _task_of(self, namespace: str, name: str, mark: Mark | None) -> Task | None:
+        """The task that an execution or a pod belongs to; None for one of an earlier task of this name too."""
+        task = self._index.tasks.get(Key(namespace, name))
+        return task if task is not None and (mark is None or mark.uid in ("", task.uid)) else None
 
     def execution_gone(self, key: Key, task: Key) -> None:
         """An execution does not exist any more; one that runs is stopped, as deleting a Job ends its pods."""
+        self._index.strays.pop(key, None)
         known = self._index.tasks.get(task)
         if known is not None:
             known.ended = [ended for ended in known.ended if ended.name != key.name]
@@ -110,6 +133,7 @@ class Adoption:
     async def take_over(self, executions: list[dict[str, Any]], pods: list[dict[str, Any]]) -> None:
         """Picks up everything that an earlier leader left, from full lists."""
         self.leading = True
+        self._index.strays.clear()
         self._forget_missing({Key(e["metadata"]["namespace"], e["metadata"]["name"]) for e in executions})
         left = await gradually(executions, self._left_over)
         await gradually(executions, self.execution_seen)
@@ -130,14 +154,16 @@ class Adoption:
         meta, spec = body["metadata"], ExecutionSpec.model_validate(body["spec"])
         status = ExecutionStatus.model_validate(body.get("status") or {})
         key = Key(meta["namespace"], meta["name"])
-        task = self._index.tasks.get(Key(key.namespace, spec.task_ref.name))
-        if status.phase != "Running" or task is None or key in self._index.runs:
+        mark = mark_of(meta)
+        task = self._task_of(key.namespace, spec.task_ref.name, mark)
+        if status.phase != "Running" or (task is None and mark is None) or key in self._index.runs:
             return None
         run = Run(
             key=key,
-            task=task.key,
-            uid=task.uid,
-            spec_bytes=_spec_of(task, spec),
+            task=Key(key.namespace, spec.task_ref.name),
+            uid=task.uid if task else mark.uid if mark else "",
+            spec_bytes=status.task_spec.encode() if status.task_spec else _spec_of(task, spec),
+            kept_seconds=mark.kept_seconds if mark else None,
             trigger=spec.trigger,
             scheduled_at=spec.scheduled_at or datetime.fromisoformat(meta["creationTimestamp"]),
             parent=spec.parent or "",
@@ -152,9 +178,11 @@ class Adoption:
         )
         self._index.add_run(run)
         targets = list(dict.fromkeys(attempt.target for attempt in run.attempts if attempt.target))
-        if targets or (not run.attempts and task.spec().targets):
-            # The first record tells all targets; one that has none yet was claimed, and that is all.
-            self._executions.restore(run, targets or task.spec().targets)
+        goes_by = run.spec()
+        if not run.attempts and goes_by is not None:
+            targets = goes_by.targets  # the first record tells all targets; this one was claimed, and that is all
+        if targets:
+            self._executions.restore(run, targets)
         return run
 
     def _pod_without_record(self, body: dict[str, Any]) -> Run | None:
@@ -163,20 +191,22 @@ class Adoption:
         if whose is None:
             return None
         execution, task_key = whose
-        task, target = self._index.tasks.get(task_key), target_of_pod(body)
+        mark, target = mark_of(body["metadata"]), target_of_pod(body)
+        task = self._task_of(task_key.namespace, task_key.name, mark)
         run = self._index.runs.get(execution)
-        if task is None or (run is not None and not (target and run.parts)):
-            return None
-        if any(ended.name == execution.name for ended in task.ended):
+        if (task is None and mark is None) or (run is not None and not (target and run.parts)):
+            return None  # without a task and a mark, the garbage collector takes it
+        has_ended = task is not None and any(ended.name == execution.name for ended in task.ended)
+        if has_ended or execution in self._index.strays:
             self._sweeper.pods_of(execution)
             return None
         if run is None:
-            run = _run_of_pod(body, execution, task)
+            run = _run_of_pod(body, execution, task_key, task, mark)
             self._index.add_run(run)
-            if run.trigger in BY_SCHEDULE:
+            if task is not None and run.trigger in BY_SCHEDULE:
                 task.unsaved.add(run.scheduled_at)
             log.info("picked up a pod without record", execution=str(execution))
-            if target:
+            if target and task is not None:
                 self._executions.restore(run, task.spec().targets)
         if target:
             self._put_into_part(run, target, body)
@@ -197,6 +227,10 @@ class Adoption:
     def _resume(self, run: Run) -> None:
         """Goes on with a run whose record was left unfinished."""
         spec = run.spec()
+        if spec is None and run.whole is None and any(attempt.target for attempt in run.attempts):
+            unknown = "The task was deleted, and what it wanted at its targets is not known."
+            self._executions.finish(run, "Lost", "TaskDeleted", unknown)
+            return
         open_attempt = run.attempt is not None and run.attempt.finished_at is None
         is_pod = spec is not None and spec.pod is not None if run.attempt is None else run.attempt.pod is not None
         is_pod = is_pod or run.whole is not None
@@ -223,24 +257,25 @@ def _stop_reason(status: ExecutionStatus) -> StopReason | None:
     return "Replaced" if status.reason == "Replaced" else "Stopped" if status.reason == "Stopped" else None
 
 
-def _spec_of(task: Task, spec: ExecutionSpec) -> bytes:
+def _spec_of(task: Task | None, spec: ExecutionSpec) -> bytes:
     """What a leftover execution goes by from now on: the task as it is today, and its own overrides."""
     try:
-        return task.spec_with(spec.overrides)
+        return task.spec_with(spec.overrides) if task is not None else b""
     except FieldError:
         return b""  # they do not fit any more: what is under way ends, nothing follows it
 
 
-def _run_of_pod(body: dict[str, Any], execution: Key, task: Task) -> Run:
+def _run_of_pod(body: dict[str, Any], execution: Key, whose: Key, task: Task | None, mark: Mark | None) -> Run:
     meta = body["metadata"]
     facts = pod_facts(body)
     scheduled_at = datetime.fromisoformat(meta["annotations"][ANNOTATION_SCHEDULED_AT])
     late = (facts.created_at - scheduled_at).total_seconds() * 1000
     return Run(
         key=execution,
-        task=task.key,
-        uid=task.uid,
-        spec_bytes=task.spec_bytes,
+        task=whose,
+        uid=task.uid if task else mark.uid if mark else "",
+        spec_bytes=task.spec_bytes if task else b"",
+        kept_seconds=mark.kept_seconds if mark else None,
         trigger=meta["labels"].get(LABEL_TRIGGER, "Schedule"),
         scheduled_at=scheduled_at,
         phase="Running",

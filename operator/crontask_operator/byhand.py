@@ -11,8 +11,10 @@ from typing import Any
 
 import structlog
 
+from crontask_core.bonds import bond, owner
 from crontask_core.errors import FieldError
-from crontask_core.manifests import execution_labels, owner
+from crontask_core.history import STRAY_SECONDS, kept_without_task
+from crontask_core.manifests import execution_labels
 from crontask_core.model import ExecutionSpec, Phase
 from crontask_core.names import Key
 from crontask_kube.client import ApiClient
@@ -106,6 +108,7 @@ class ByHand:
         run = self._run(key, body, spec, task)
         if task is None:
             missing = f'There is no CronTask "{spec.task_ref.name}" in this namespace.'
+            run.kept_seconds = STRAY_SECONDS
             await self._refuse(run, task, body, "TaskNotFound", missing)
         elif task.problem:
             await self._refuse(run, task, body, task.problem_reason, task.problem)
@@ -147,6 +150,7 @@ class ByHand:
             task=Key(key.namespace, spec.task_ref.name),
             uid=task.uid if task else "",
             spec_bytes=task.spec_bytes if task else b"",
+            kept_seconds=kept_without_task(task.spec()) if task and not task.problem else None,
             trigger=spec.trigger,
             scheduled_at=spec.scheduled_at or datetime.fromisoformat(meta["creationTimestamp"]),
             parent=spec.parent or "",
@@ -202,9 +206,11 @@ class ByHand:
 
 
 def _metadata(run: Run, task: Task | None, body: dict[str, Any]) -> dict[str, Any]:
-    """Labels, and the task as an owner, for an execution that somebody else created."""
+    """Labels, and the bond to its task, for an execution that somebody else created."""
     made: dict[str, Any] = {"labels": execution_labels(run.task.name, run.key.name, run.trigger)}
     owners = body["metadata"].get("ownerReferences") or []
-    if task is not None and all(other.get("uid") != task.uid for other in owners):
+    if run.kept_seconds is not None:
+        made |= bond(run.task, run.uid, run.kept_seconds)
+    elif task is not None and all(other.get("uid") != task.uid for other in owners):
         made["ownerReferences"] = [*owners, owner(task.key, task.uid) | {"controller": not owners}]
     return made

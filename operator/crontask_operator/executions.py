@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from crontask_core.history import kept_without_task
 from crontask_core.model import BY_SCHEDULE, FINAL_PHASES, Attempt, Phase, TaskSpec, Trigger
 from crontask_core.names import Key, execution_name, pod_name
 from crontask_core.planning.execution import (
@@ -76,7 +77,15 @@ class Executions:
     def prepare(self, task: Task, spec: TaskSpec, at: datetime, trigger: Trigger) -> Prepared:
         """An execution of `task` for the instant `at`, not yet begun."""
         key = Key(task.key.namespace, execution_name(task.key.name, at))
-        run = Run(key=key, task=task.key, uid=task.uid, spec_bytes=task.spec_bytes, trigger=trigger, scheduled_at=at)
+        run = Run(
+            key=key,
+            task=task.key,
+            uid=task.uid,
+            spec_bytes=task.spec_bytes,
+            trigger=trigger,
+            scheduled_at=at,
+            kept_seconds=kept_without_task(spec),
+        )
         return self._prepared(run, spec)
 
     def _prepared(self, run: Run, spec: TaskSpec) -> Prepared:
@@ -209,7 +218,15 @@ class Executions:
     def record_lost(self, task: Task, at: datetime, now: datetime) -> None:
         """An earlier leader claimed this call and left no record: nobody knows whether it was sent."""
         key = Key(task.key.namespace, execution_name(task.key.name, at))
-        run = Run(key=key, task=task.key, uid=task.uid, spec_bytes=task.spec_bytes, trigger="Schedule", scheduled_at=at)
+        run = Run(
+            key=key,
+            task=task.key,
+            uid=task.uid,
+            spec_bytes=task.spec_bytes,
+            trigger="Schedule",
+            scheduled_at=at,
+            kept_seconds=kept_without_task(task.spec()),
+        )
         task.unsaved.add(at)
         self._index.add_run(run)
         run.attempts.append(Attempt(number=1))
@@ -293,9 +310,9 @@ class Executions:
     def unsent(self, run: Run) -> None:
         """See `Reports.unsent`. If this replica still holds the shard, what was not sent is looked at anew."""
         run.calling = False
-        task = self._index.tasks.get(run.task)
-        if not self._goes_on(run) or task is None:
+        if not self._goes_on(run):
             return
+        task = self._index.tasks.get(run.task)
         log.warning("not sent, the right to send had run out", execution=str(run.key))
         run.attempts.pop()
         part, run = run, run.whole or run
@@ -306,6 +323,8 @@ class Executions:
             self._cancel_timer(each)
         # Its instant is planned again, so that deadline and overlap are judged by the time that it is then.
         self._index.remove_run(run)
+        if task is None or task.uid != run.uid:
+            return  # the task was deleted before anything of it was sent
         task.unsaved.discard(run.scheduled_at)
         task.watermark = min(task.watermark, run.scheduled_at - timedelta(seconds=1))
         task.wake_at = run.scheduled_at

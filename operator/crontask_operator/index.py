@@ -8,7 +8,7 @@ kept as JSON bytes and read when needed.
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -112,6 +112,8 @@ class Run:
     """The execution that has caused this one, where one has."""
     followers: tuple[str, ...] = ()
     """The tasks that run because this execution has ended."""
+    kept_seconds: int | None = None
+    """How long its record stays without its task; None: both go together (`crontask_core.history`)."""
     calling: bool = False
     """Whether this process has an HTTP call of it under way, or a pod that it is just creating."""
     parts: "tuple[Run, ...]" = ()
@@ -131,10 +133,34 @@ class Run:
         """What the execution goes by, as a value; None where that is not known."""
         return _spec(self.spec_bytes) if self.spec_bytes else None
 
+    def as_ended(self) -> Ended:
+        """What history has to know of it, once it has ended."""
+        assert self.finished_at is not None, "an execution that has not ended is no history"
+        return Ended(
+            self.key.name,
+            self.phase,
+            self.finished_at,
+            self.trigger,
+            self.reason or None,
+            None if self.trigger == "Manual" else self.scheduled_at,
+            self.parent or None,
+            began=bool(self.attempts),
+            kept_seconds=self.kept_seconds,
+        )
+
     @property
     def attempt(self) -> Attempt | None:
         """The latest attempt."""
         return self.attempts[-1] if self.attempts else None
+
+
+class Stray(NamedTuple):
+    """An ended execution whose task is gone, or never was."""
+
+    task: Key
+    uid: str
+    """The task's uid, empty where there never was one."""
+    expires_at: datetime
 
 
 class Known:
@@ -160,6 +186,8 @@ class Index:
     """Which tasks run after which."""
     complete: bool = False
     """Whether all tasks have been listed; until then none counts as missing."""
+    strays: dict[Key, Stray] = field(default_factory=dict)
+    """Ended executions without a task."""
 
     def run_of_pod(self, namespace: str, execution: str) -> Run | None:
         """The running execution that a pod belongs to."""
@@ -169,16 +197,16 @@ class Index:
         """Registers a running execution, with its task where that is known."""
         self.runs[run.key] = run
         task = self.tasks.get(run.task)
-        if task is not None:
+        if task is not None and task.uid == run.uid:
             task.runs[run.key.name] = run
 
     def remove_run(self, run: Run) -> None:
         """Forgets a running execution."""
         self.runs.pop(run.key, None)
         task = self.tasks.get(run.task)
-        if task is not None:
+        if task is not None and task.uid == run.uid:
             task.runs.pop(run.key.name, None)
 
     def remove_task(self, key: Key) -> Task | None:
-        """Forgets a task; its executions go with their own deletion events."""
+        """Forgets a task; its executions go with their own deletion events, or outlive it."""
         return self.tasks.pop(key, None)

@@ -95,6 +95,8 @@ class Operator:
         self.records = Records(self.api, self._writers, holds, self._starts_wait)
         self.statuses = Statuses(self.api, index, self._writers, holds, self._starts_wait)
         self.sweeper = Sweeper(self.api, holds)
+        keeper = Keeper(index, clock, self.sweeper)
+        self.sweeper.before_sweep = keeper.expire
         recorder = Recorder(self.api, self._writers, identity, holds)
         setting = Setting(zone, Key(settings.lease_namespace, settings.service_account))
         self.executions = Executions(
@@ -102,7 +104,13 @@ class Operator:
         )
         accounts = Accounts(index, self.statuses, recorder)
         self.tasks = Tasks(
-            index, setting, executions=self.executions, statuses=self.statuses, recorder=recorder, metrics=self.metrics
+            index,
+            setting,
+            executions=self.executions,
+            statuses=self.statuses,
+            recorder=recorder,
+            metrics=self.metrics,
+            keeper=keeper,
         )
         self.reviewer = Reviewer(index, setting, clock)
         self.scheduler = Scheduler(index, self.tasks, self.lease, clock, self.metrics)
@@ -125,9 +133,9 @@ class Operator:
             accept=by_hand.accept,
             leads=lambda: self.leadership.holding,
         )
-        self.adoption = Adoption(index, clock, self.executions, by_hand, self.dependents, self.sweeper)
+        self.adoption = Adoption(index, clock, self.executions, by_hand, self.dependents, self.sweeper, keeper)
         self.truth = Truth(self.api, index, clock, self.tasks, self.adoption, settings.namespaces, self.scheduler.set)
-        keeper = Keeper(self.sweeper, self.dependents.holds)
+        keeper.holders.append(self.dependents.holds)
         self.executions.on_ended = self.dependents.ended
         self.tasks.on_moved = self.scheduler.set
         self.executions.on_unsent = self.scheduler.set

@@ -13,6 +13,7 @@ import structlog
 
 from crontask_core.manifests import execution_body
 from crontask_core.model import FINAL_PHASES, ExecutionStatus
+from crontask_core.model.execution import MAX_TASK_SPEC
 from crontask_core.names import Key
 from crontask_kube.client import ApiClient
 from crontask_kube.errors import AlreadyExists, BadRequest, Invalid, KubeError, NotFound, Unavailable
@@ -46,7 +47,15 @@ def status_of_run(run: Run) -> ExecutionStatus:
         output=run.output if final and run.output else None,
         output_truncated=run.output_truncated if final and run.output else None,
         followers=list(run.followers) if final and run.followers else None,
+        task_spec=None if final else _spec_to_keep(run),
     )
+
+
+def _spec_to_keep(run: Run) -> str | None:
+    """What a successor needs of an execution whose task may be gone by then. Without it no further attempt follows."""
+    if run.kept_seconds is None or not 0 < len(run.spec_bytes) <= MAX_TASK_SPEC:
+        return None
+    return run.spec_bytes.decode()
 
 
 class Records:
@@ -175,6 +184,7 @@ class Records:
                 trigger=run.trigger,
                 scheduled_at=run.scheduled_at,
                 status=status,
+                kept_seconds=run.kept_seconds,
             )
             try:
                 await self._api.create(EXECUTIONS, run.key.namespace, body)
@@ -198,9 +208,10 @@ class Records:
         await self._patch(run, status)
 
     async def _patch(self, run: Run, status: ExecutionStatus) -> None:
+        kept = {"taskSpec": None} if run.kept_seconds is not None else {}
         try:
             # A merge patch keeps what it does not name: what was told meanwhile must not outlast its cause.
-            body = {"status": {"reason": None, "message": None, **status.to_body()}}
+            body = {"status": {"reason": None, "message": None, **kept, **status.to_body()}}
             await self._api.patch(EXECUTIONS, run.key.namespace, run.key.name, body)
         except NotFound:
             log.info("the record was deleted meanwhile", execution=str(run.key))

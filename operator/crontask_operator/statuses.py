@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from crontask_core.history import Ended
 from crontask_core.model import ActiveExecution, TaskStatus
 from crontask_core.model.task_status import MAX_ACTIVE_SHOWN, NEXT_RUNS
 from crontask_core.names import Key
@@ -49,7 +50,8 @@ class Statuses:
         self._touched_again: set[Key] = set()
         self._put_off: dict[Key, int] = {}
         """How often a status gave way to starts."""
-        self.on_stored: Callable[[Task], None] = lambda task: None
+        self.on_stored: Callable[[Task, list[Ended]], None] = lambda task, told_of: None
+        """Called when a task's status is durable, with the ended executions that it tells of."""
 
     def touch(self, task: Task, *, after_start: bool = False, delay: float | None = None) -> None:
         """Has the status written soon; a later touch never delays an earlier one."""
@@ -118,10 +120,11 @@ class Statuses:
                 self.touch(task, delay=again)
 
     async def _put(self, task: Task) -> None:
+        told_of = list(task.ended)
         # A merge patch leaves alone what it does not name: what may end is named with null.
         body = {"status": {"disabledAt": None} | status_of_task(task).to_body()}
         await self._api.patch(TASKS, task.key.namespace, task.key.name, body, subresource="status")
-        self.on_stored(task)
+        self.on_stored(task, told_of)
 
 
 def status_of_task(task: Task) -> TaskStatus:

@@ -28,6 +28,8 @@ class Sweeper:
 
     def __init__(self, api: ApiClient, may_write: Callable[[], bool]) -> None:
         self._api, self._may_write = api, may_write
+        self.before_sweep: Callable[[], None] = lambda: None
+        """Called before each sweep, to collect what has become too old."""
         self._doomed: dict[Resource, dict[str, set[str]]] = {PODS: defaultdict(set), EXECUTIONS: defaultdict(set)}
 
     def pods_of(self, execution: Key) -> None:
@@ -48,6 +50,8 @@ class Sweeper:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
             try:
+                if self._may_write():
+                    self.before_sweep()
                 await self.sweep()
             except Exception:
                 log.exception("a sweep failed")

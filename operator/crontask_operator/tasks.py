@@ -22,6 +22,7 @@ from crontask_core.planning.task import Start, TaskObservation, TaskPlan, plan_t
 from crontask_core.tally import tally_of
 from crontask_core.validation import Setting, begins_anew, check_task, read_schedule, read_spec, timing
 from crontask_operator.executions import Executions, Prepared
+from crontask_operator.history import Keeper
 from crontask_operator.index import Index, Known, Task, packed
 from crontask_operator.metrics import Metrics
 from crontask_operator.recorder import Recorder
@@ -56,10 +57,11 @@ class Tasks:
         statuses: Statuses,
         recorder: Recorder,
         metrics: Metrics,
+        keeper: Keeper,
     ) -> None:
         self._index, self._setting = index, setting
         self._executions, self._statuses = executions, statuses
-        self._recorder, self._metrics = recorder, metrics
+        self._recorder, self._metrics, self._keeper = recorder, metrics, keeper
         self.inherited_claim: datetime | None = None
         """How far the leader before this one had claimed."""
         self.on_moved: Callable[[Task], None] = lambda task: None
@@ -157,7 +159,9 @@ class Tasks:
             watermark=status.watermark or created,
         )
         self._index.tasks[key] = task
-        task.runs.update({run.key.name: run for run in self._index.runs.values() if run.task == key})
+        task.runs.update(
+            {run.key.name: run for run in self._index.runs.values() if (run.task, run.uid) == (key, task.uid)}
+        )
         return task
 
     def _load(self, task: Task, spec_body: dict[str, Any], now: datetime) -> None:
@@ -229,6 +233,9 @@ class Tasks:
             task.tally.ended(ended.name, ended.phase, ended.trigger, ended.reason, ended.finished_at)
         if any(ended.phase == "Failed" for ended in uncounted) and stored.observed_generation == task.generation:
             self._disable_if_due(task, now)
+        for ended in task.ended:
+            ended.counted = ended not in uncounted
+        self._keeper.look(task)
         if task.problem:
             self._recorder.invalid(task, task.problem, now)
         elif self._index.dependencies.parents(task.key):
@@ -242,7 +249,8 @@ class Tasks:
             self._recorder.disabled(task, now)
 
     def gone(self, key: Key, uid: str, now: datetime) -> None:
-        """A task does not exist any more; what runs of it is dropped (the garbage collector takes its objects)."""
+        """A task does not exist any more. What runs of it is dropped (the garbage collector takes its objects), save
+        what outlives its task."""
         task = self._index.tasks.get(key)
         if task is None or task.uid != uid:
             return
@@ -251,7 +259,11 @@ class Tasks:
         self._circles.discard(key)
         self._review_others(key, now)
         for run in list(task.runs.values()):
-            self._executions.drop(run)
+            if run.kept_seconds is None:
+                self._executions.drop(run)
+            elif run.phase == "Queued":
+                self._executions.finish(run, "Cancelled", "TaskDeleted", "The task was deleted.")
+        self._keeper.task_gone(task)
 
     def prepare(self, task: Task, now: datetime) -> Due | None:
         """The plan for a task whose instant comes at `now`, without any effect yet."""

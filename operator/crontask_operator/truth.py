@@ -82,13 +82,15 @@ class Truth:
                 key = Key(task.key.namespace, ended.name)
                 if key not in listed and not await self._exists(EXECUTIONS, key):
                     self._adoption.execution_gone(key, task.key)
+        for key in self._index.strays.keys() - listed:
+            self._index.strays.pop(key, None)
         for key in listed - self._known_executions():
             await self._check_execution(key)
         await self._look_at_pods()
 
     def _known_executions(self) -> set[Key]:
         ended = {Key(task.key.namespace, ended.name) for task in self._index.tasks.values() for ended in task.ended}
-        return ended | self._index.runs.keys()
+        return ended | self._index.runs.keys() | self._index.strays.keys()
 
     async def _check_execution(self, key: Key) -> None:
         """Asks for an execution that no event has told of."""

@@ -6,16 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crontask_core.history import Ended, surplus
-from crontask_core.model import History, Phase
+from crontask_core.history import Ended, kept_without_task, next_expiry, surplus
+from crontask_core.model import History, Phase, TaskSpec
 
 BEGIN = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+NOW = BEGIN + timedelta(minutes=10)
 
 
 def ended(text: str) -> list[Ended]:
     """`S1 F2` is an execution that succeeded at minute 1, and one that failed at minute 2."""
     phases: dict[str, Phase] = {"S": "Succeeded", "F": "Failed", "C": "Cancelled", "L": "Lost"}
-    return [Ended(word, phases[word[0]], BEGIN + timedelta(minutes=int(word[1]))) for word in text.split()]
+    return [
+        Ended(word, phases[word[0]], BEGIN + timedelta(minutes=int(word[1])), counted=True) for word in text.split()
+    ]
 
 
 ROWS = [
@@ -32,7 +35,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("says", "text", "successful", "failed", "gone"), ROWS, ids=[row[0] for row in ROWS])
 def test_surplus(says: str, text: str, successful: int, failed: int, gone: list[str]) -> None:
-    assert surplus(ended(text), History(successful=successful, failed=failed)) == gone
+    assert surplus(ended(text), History(successful=successful, failed=failed), NOW) == gone
 
 
 @settings(deadline=None)
@@ -45,16 +48,47 @@ def test_what_stays_is_the_newest_and_deleting_twice_changes_nothing(
     drawn: list[tuple[str, int]], successful: int, failed: int
 ) -> None:
     everything = [
-        Ended(f"{n:02}", one.phase, one.finished_at)
+        Ended(f"{n:02}", one.phase, one.finished_at, counted=True)
         for n, one in enumerate(ended(" ".join(f"{kind}{minute}" for kind, minute in drawn)))
     ]
     limits = History(successful=successful, failed=failed)
-    gone = set(surplus(everything, limits))
+    gone = set(surplus(everything, limits, NOW))
     left = [each for each in everything if each.name not in gone]
-    assert surplus(left, limits) == []
+    assert surplus(left, limits, NOW) == []
     for good, keep in ((True, successful), (False, failed)):
         kind = [each for each in everything if (each.phase == "Succeeded") is good]
         stayed = [each for each in left if (each.phase == "Succeeded") is good]
         assert len(stayed) == min(len(kind), keep)
         oldest_kept = min((each.finished_at for each in stayed), default=None)
         assert all(oldest_kept is None or each.finished_at <= oldest_kept for each in kind if each.name in gone)
+
+
+def test_what_is_older_than_the_task_keeps_goes_whatever_the_counts() -> None:
+    limits = History(ttl_seconds=120)
+    assert surplus(ended("S1 F2 S8 F9"), limits, NOW) == ["S1", "S8", "F2"]
+    assert next_expiry(ended("F9"), limits) == BEGIN + timedelta(minutes=11)
+    assert next_expiry([], limits) is None
+    assert next_expiry(ended("F9"), History()) is None
+
+
+def test_what_no_status_tells_of_stays_and_counts() -> None:
+    executions = ended("S1 S2 S3")
+    executions[0].counted = False
+    assert surplus(executions, History(successful=1, ttl_seconds=0), NOW) == ["S2", "S3"]
+    assert surplus(executions, History(successful=1), NOW) == ["S2"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "seconds"),
+    [
+        ({}, None),
+        ({"history": {"ttlSeconds": 60}}, None),
+        ({"history": {"outliveTask": True}}, 7 * 86_400),
+        ({"history": {"outliveTask": True, "ttlSeconds": 60}}, 60),
+        ({"deleteAfter": "Finished"}, 7 * 86_400),
+        ({"deleteAfter": "Dispatch", "history": {"ttlSeconds": 0}}, 0),
+    ],
+)
+def test_how_long_an_execution_stays_without_its_task(spec: dict[str, object], seconds: int | None) -> None:
+    made = TaskSpec.model_validate({"schedule": "@manual", "pod": {"image": "i"}, **spec})
+    assert kept_without_task(made) == seconds

@@ -18,6 +18,7 @@ MAX_ATTEMPTS_KEPT = 100
 """At least one for each target that a task may have."""
 MAX_MESSAGE = 1024
 MAX_FOLLOWERS = 1000
+MAX_TASK_SPEC = 131_072
 
 
 class TaskRef(Model):
@@ -258,6 +259,9 @@ class ExecutionStatus(Model):
 
     output_truncated: bool | None = None
     """Whether there was more output than is kept."""
+
+    task_spec: str | None = Field(default=None, max_length=MAX_TASK_SPEC)
+    """Of an execution that outlives its task, while it runs: the spec, as JSON, by which another replica goes on."""
 
     backfill: BackfillProgress | None = None
     """How far a backfill is."""

@@ -111,7 +111,7 @@ class History(Model):
     outlive_task: bool = False
     """
     Whether executions stay when the task is deleted: those that run go on, and what they leave is kept for
-    `ttlSeconds`, or until somebody deletes it.
+    `ttlSeconds`, or for seven days.
     """
 
 

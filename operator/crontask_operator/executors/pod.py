@@ -195,7 +195,8 @@ def _is_of(pod: dict[str, Any], run: Run) -> bool:
     owners = meta.get("ownerReferences") or ()
     annotations = meta.get("annotations") or {}
     whose = (annotations.get(names.ANNOTATION_EXECUTION), annotations.get(names.ANNOTATION_TARGET, ""))
-    return whose == (run.key.name, run.target) and any(owner.get("uid") == run.uid for owner in owners)
+    uids = {owner.get("uid") for owner in owners} | {annotations.get(names.ANNOTATION_TASK_UID)}
+    return whose == (run.key.name, run.target) and run.uid in uids
 
 
 def _refusal(error: KubeError) -> AttemptEnd:
