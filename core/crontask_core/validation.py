@@ -49,7 +49,8 @@ def read_spec(body: dict[str, Any]) -> TaskSpec:
 def timing(spec: TaskSpec) -> str:
     """A digest of the fields that decide when the task is due, marked where the schedule is paused."""
     told = [getattr(spec, name) for name in TIMING_FIELDS]
-    told += [(name, _told(value)) for name in FURTHER_TIMING_FIELDS if (value := getattr(spec, name))]
+    if not spec.model_fields_set.isdisjoint(FURTHER_TIMING_FIELDS):
+        told += [(name, _told(value)) for name in FURTHER_TIMING_FIELDS if (value := getattr(spec, name))]
     made = digest(repr(told))
     return made + PAUSED if spec.suspend else made
 
@@ -75,6 +76,8 @@ def read_schedule(spec: TaskSpec, key: Key, created: datetime, setting: Setting)
     if spec.schedule is None and not (spec.schedules or spec.calendar or spec.first_run_at or spec.after):
         remedy = "set schedule, schedules, calendar, firstRunAt or after"
         raise FieldError("spec.schedule", "", "is not set, and nothing else says when the task runs", remedy)
+    if spec.schedule is not None and spec.model_fields_set.isdisjoint(FURTHER_TIMING_FIELDS):
+        return _reading(spec, key, created, setting).text(spec.schedule, "spec.schedule")  # nearly every task
     return compose(
         _reading(spec, key, created, setting),
         _texts(spec),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from crontask_core.errors import FieldError
 from crontask_core.schedule.combined import Splayed, Union, Window
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 _SECONDS = mask((0,))
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """How the texts and sets of one task are read; the arguments of `parse`, for all of them."""
 
     grammar: "Grammar" = "standard"
