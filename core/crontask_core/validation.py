@@ -6,7 +6,7 @@ what it objects to ends up in the task's `Ready` condition with the field's path
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,13 +14,14 @@ from crontask_core.errors import FieldError
 from crontask_core.httpcall import check_action
 from crontask_core.manifests import pod_body
 from crontask_core.model import PodAction, TaskSpec
-from crontask_core.names import Key, digest
+from crontask_core.names import TASK, Key, Kind, digest
 from crontask_core.schedule import Reading, Schedule, Sets, compose
 
 TIMING_FIELDS = ("schedule", "grammar", "time_zone")
 FURTHER_TIMING_FIELDS = ("schedules", "calendar", "dst", "first_run_at", "start_at", "end_at", "splay_seconds")
 """They count only where they are set: `timing` of a task without them is what it was before there were any."""
 PAUSED = "-paused"
+Spec = TypeVar("Spec", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,21 @@ class Setting:
 
 
 def read_spec(body: dict[str, Any]) -> TaskSpec:
-    """The spec as a value; raises `FieldError` for what a newer or laxer schema let through."""
+    """The spec of a task as a value; raises `FieldError` for what a newer or laxer schema let through."""
+    return read_model(TaskSpec, body, TASK)
+
+
+def read_model(model: type[Spec], body: dict[str, Any], kind: Kind) -> Spec:
+    """The spec of an object of `kind` as a value; raises `FieldError` as `read_spec` does."""
     try:
-        return TaskSpec.model_validate(body)
+        return model.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         # The input of a missing field is the object around it, which is nothing to show.
         shown = "" if first["type"] == "missing" else first.get("input", "")
         path = ".".join(["spec", *(str(part) for part in first["loc"])])
         documented = ".".join(["spec", *(part for part in first["loc"] if isinstance(part, str))])
-        remedy = f"correct it, `kubectl explain crontask.{documented}` tells what it may hold"
+        remedy = f"correct it, `kubectl explain {kind.singular}.{documented}` tells what it may hold"
         raise FieldError(path, shown, f"is refused: {first['msg']}", remedy) from None
 
 

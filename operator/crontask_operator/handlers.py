@@ -15,7 +15,7 @@ from kopf._cogs.structs.references import Insights  # what `spawn_tasks` takes a
 
 from crontask_core import names
 from crontask_kube.connection import Connection
-from crontask_kube.resources import EXECUTIONS, PODS, TASKS
+from crontask_kube.resources import CALENDARS, EXECUTIONS, GROUPS, PODS, TARGETS, TASKS
 from crontask_operator.admission import Admission
 
 Receive = Callable[[str, str | None, dict[str, Any]], None]
@@ -24,7 +24,8 @@ Receive = Callable[[str, str | None, dict[str, Any]], None]
 CANCEL_ROUNDS = 10
 LOOK_SECONDS = 5.0
 """How often it is looked whether Kopf watches every kind of ours; what it does not for two looks is an error."""
-WATCHED = (TASKS, EXECUTIONS, PODS)
+OURS = (TASKS, EXECUTIONS, GROUPS, CALENDARS, TARGETS)
+WATCHED = (*OURS, PODS)
 
 
 class UnwatchedError(Exception):
@@ -68,8 +69,8 @@ def registry(
         async def handle(event: Mapping[str, Any], **_: Any) -> None:
             receive(plural, event["type"], event["object"])
 
-    watch(TASKS.plural, names.GROUP, names.VERSION, TASKS.plural)
-    watch(EXECUTIONS.plural, names.GROUP, names.VERSION, EXECUTIONS.plural)
+    for kind in OURS:
+        watch(kind.plural, names.GROUP, names.VERSION, kind.plural)
     watch(PODS.plural, "", "v1", PODS.plural, labels={names.LABEL_MANAGED: "true"})
     if admission is not None:
         admission.register(made)

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 import structlog
 
 from crontask_core.egress import EgressPolicy
-from crontask_core.model import TargetSpec
 from crontask_core.names import Key
 from crontask_core.validation import Setting
 from crontask_kube.client import ApiClient
@@ -27,6 +26,8 @@ from crontask_kube.resources import ENDPOINT_SLICES, EXECUTIONS, PODS, TASKS
 from crontask_operator.accounts import Accounts
 from crontask_operator.adoption import Adoption
 from crontask_operator.byhand import ByHand
+from crontask_operator.companions import Companions, kind_of
+from crontask_operator.companionstatuses import CompanionStatuses
 from crontask_operator.dependents import Dependents
 from crontask_operator.executions import Executions
 from crontask_operator.executors.calls import HttpCalls
@@ -64,7 +65,6 @@ class Operator:
         self.settings, self._clock = settings, clock
         self.metrics, self.api, self.http = metrics, api, http
         self.index = Index()
-        self.targets: dict[Key, TargetSpec] = {}
         self.lease = ShardLease(
             self.api,
             namespace=settings.lease_namespace,
@@ -99,13 +99,22 @@ class Operator:
         self.sweeper.before_sweep = keeper.expire
         recorder = Recorder(self.api, self._writers, identity, holds)
         setting = Setting(zone, Key(settings.lease_namespace, settings.service_account))
+        self.companions = Companions(zone)
+        self.companions.review = self._review
+        self.companions.on_problem = lambda kind, key, uid, problem: recorder.unusable(
+            kind, key, uid, problem, clock.now()
+        )
+        self.companion_statuses = CompanionStatuses(
+            self.api, self.companions, index, clock, crew=self._writers, may_write=holds
+        )
         self.executions = Executions(
-            index, clock, records=self.records, metrics=self.metrics, places=Places(setting, self.targets.get)
+            index, clock, records=self.records, metrics=self.metrics, places=Places(setting, self.companions.target)
         )
         accounts = Accounts(index, self.statuses, recorder)
         self.tasks = Tasks(
             index,
             setting,
+            companions=self.companions,
             executions=self.executions,
             statuses=self.statuses,
             recorder=recorder,
@@ -134,7 +143,16 @@ class Operator:
             leads=lambda: self.leadership.holding,
         )
         self.adoption = Adoption(index, clock, self.executions, by_hand, self.dependents, self.sweeper, keeper)
-        self.truth = Truth(self.api, index, clock, self.tasks, self.adoption, settings.namespaces, self.scheduler.set)
+        self.truth = Truth(
+            self.api,
+            index,
+            clock,
+            self.companions,
+            self.tasks,
+            self.adoption,
+            settings.namespaces,
+            self.scheduler.set,
+        )
         keeper.holders.append(self.dependents.holds)
         self.executions.on_ended = self.dependents.ended
         self.tasks.on_moved = self.scheduler.set
@@ -162,6 +180,8 @@ class Operator:
             "scheduler": self.scheduler.run,
             "sweeper": self.sweeper.run,
             "resync": self._resync,
+            "companions": self.companions.run,
+            "companion statuses": self.companion_statuses.run,
         }
         for name, loop in loops.items():
             self._loops.append(asyncio.create_task(_keep(name, loop), name=name))
@@ -185,6 +205,16 @@ class Operator:
                 self.adoption.execution_seen(body)
         elif plural == PODS.plural:
             self.adoption.pod_seen(body, gone=deleted)
+        elif (kind := kind_of(plural)) is not None:
+            if deleted:
+                self.companions.gone(kind, key, meta["uid"])
+            else:
+                self.companions.seen(kind, body)
+
+    def _review(self, key: Key, place: int) -> None:
+        """Something that a task names has changed."""
+        if self.companions.complete:
+            self.tasks.review_companions(key, place, self._clock.now())
 
     def problem(self) -> str:
         """Why this replica is not ready; empty where it is."""
@@ -232,9 +262,9 @@ class Operator:
     def _lost(self) -> None:
         self.scheduler.forbid()
         self._taken_over = False
-        self.adoption.leading = False
+        self.adoption.leading = self.companions.complete = False
         self.executions.leave()
-        for queue in (self.records, self.statuses, self.sweeper, self.dependents):
+        for queue in (self.records, self.statuses, self.companion_statuses, self.sweeper, self.dependents):
             queue.forget_all()  # the new leader finds all of it by itself
 
     async def _resync(self) -> None:

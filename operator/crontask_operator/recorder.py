@@ -8,12 +8,14 @@ how many were held back (law 7).
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 
 from crontask_core import names
+from crontask_core.companions import Problem
 from crontask_core.manifests import rfc3339
-from crontask_core.names import Key, digest
+from crontask_core.names import Key, Kind, digest
 from crontask_kube.client import ApiClient
 from crontask_kube.errors import KubeError
 from crontask_kube.resources import EVENTS
@@ -27,16 +29,29 @@ CONTROLLER = f"{names.GROUP}/operator"
 log = structlog.get_logger(__name__)
 
 
+class Subject(NamedTuple):
+    """What an event is about, where that is no task."""
+
+    key: Key
+    uid: str
+    kind: Kind
+
+
 class Recorder:
-    """Posts events about tasks (events.k8s.io/v1)."""
+    """Posts events about tasks and what they name (events.k8s.io/v1)."""
 
     def __init__(self, api: ApiClient, crew: Workers, identity: str, may_write: Callable[[], bool]) -> None:
         self._api, self._crew, self._identity, self._may_write = api, crew, identity, may_write
         self._told: OrderedDict[tuple[Key, str], tuple[datetime, int]] = OrderedDict()
 
-    def invalid(self, task: Task, problem: str, now: datetime) -> None:
-        """The task cannot be run."""
-        self._post(task, "Warning", "InvalidSpec", "Validate", problem, now, once_for=str(task.generation))
+    def not_ready(self, task: Task, now: datetime) -> None:
+        """The task cannot be run, for the reason that its conditions tell too."""
+        once_for = str(task.generation)
+        self._post(task, "Warning", task.problem_reason, "Validate", task.problem, now, once_for=once_for)
+
+    def unusable(self, kind: Kind, key: Key, uid: str, problem: Problem, now: datetime) -> None:
+        """A group, calendar or target cannot be used."""
+        self._post(Subject(key, uid, kind), "Warning", problem.reason, "Validate", problem.message, now)
 
     def skipped(self, task: Task, instants: Sequence[datetime], now: datetime) -> None:
         """Instants were not started because an execution still runs."""
@@ -63,16 +78,25 @@ class Recorder:
         self._post(task, "Warning", "NotRunAfter", "Schedule", f"Cannot run after {execution}: {error}", now)
 
     def _post(
-        self, task: Task, kind: str, reason: str, action: str, note: str, now: datetime, *, once_for: str = ""
+        self,
+        about: Task | Subject,
+        kind: str,
+        reason: str,
+        action: str,
+        note: str,
+        now: datetime,
+        *,
+        once_for: str = "",
     ) -> None:
         if not self._may_write():
             return
-        held = self._held_back(task.key, reason + once_for, now)
+        regarding = about.kind if isinstance(about, Subject) else names.TASK
+        held = self._held_back(about.key, regarding.kind + reason + once_for, now)
         if held is None:
             return
         if held:
             note += f" ({held} similar event(s) were held back.)"
-        body = self._body(task, kind, reason, action, note[:MAX_NOTE], now)
+        body = self._body(Subject(about.key, about.uid, regarding), kind, reason, action, note[:MAX_NOTE], now)
         self._crew.submit(lambda: self._send(body))
 
     def _held_back(self, key: Key, reason: str, now: datetime) -> int | None:
@@ -87,14 +111,14 @@ class Recorder:
             self._told.popitem(last=False)
         return held
 
-    def _body(self, task: Task, kind: str, reason: str, action: str, note: str, now: datetime) -> dict[str, object]:
+    def _body(self, about: Subject, kind: str, reason: str, action: str, note: str, now: datetime) -> dict[str, object]:
         moment = rfc3339(now)
         return {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
             "metadata": {
-                "name": f"{names.shortened(task.key.name, 200)}.{digest(f'{task.uid}{reason}{moment}')}",
-                "namespace": task.key.namespace,
+                "name": f"{names.shortened(about.key.name, 200)}.{digest(f'{about.uid}{reason}{moment}')}",
+                "namespace": about.key.namespace,
             },
             "eventTime": moment if "." in moment else moment[:-1] + ".000000Z",
             "type": kind,
@@ -105,10 +129,10 @@ class Recorder:
             "reportingInstance": self._identity[:128],
             "regarding": {
                 "apiVersion": names.API_VERSION,
-                "kind": names.TASK.kind,
-                "namespace": task.key.namespace,
-                "name": task.key.name,
-                "uid": task.uid,
+                "kind": about.kind.kind,
+                "namespace": about.key.namespace,
+                "name": about.key.name,
+                "uid": about.uid,
             },
         }
 

@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 import structlog
 
+from crontask_core import names
+from crontask_core.companions import Problem
 from crontask_core.errors import FieldError
 from crontask_core.history import Ended
 from crontask_core.model import BY_SCHEDULE, TaskSpec, TaskStatus
@@ -20,14 +22,18 @@ from crontask_core.names import Key
 from crontask_core.planning.dependencies import circle_error, waiting_for
 from crontask_core.planning.task import Start, TaskObservation, TaskPlan, plan_task
 from crontask_core.tally import tally_of
+from crontask_core.targets import spec_at
 from crontask_core.validation import Setting, begins_anew, check_task, read_schedule, read_spec, timing
+from crontask_operator.companions import Companions
 from crontask_operator.executions import Executions, Prepared
 from crontask_operator.history import Keeper
 from crontask_operator.index import Index, Known, Task, packed
 from crontask_operator.metrics import Metrics
 from crontask_operator.recorder import Recorder
-from crontask_operator.statuses import Statuses
+from crontask_operator.statuses import SOON, Statuses
 
+REVIEW_EACH = 0.01
+"""Seconds between the statuses of tasks that the change of one companion concerns."""
 log = structlog.get_logger(__name__)
 
 
@@ -36,7 +42,8 @@ class Due:
     """A plan made ahead for one task, and what its starts will need."""
 
     task: Task
-    generation: int
+    version: tuple[int, int]
+    """Of what the plan was made from."""
     through: datetime
     """Up to where the plan speaks, which is what the claim covers."""
     watermark: datetime
@@ -53,6 +60,7 @@ class Tasks:
         index: Index,
         setting: Setting,
         *,
+        companions: Companions,
         executions: Executions,
         statuses: Statuses,
         recorder: Recorder,
@@ -60,6 +68,7 @@ class Tasks:
         keeper: Keeper,
     ) -> None:
         self._index, self._setting = index, setting
+        self._companions = companions
         self._executions, self._statuses = executions, statuses
         self._recorder, self._metrics, self._keeper = recorder, metrics, keeper
         self.inherited_claim: datetime | None = None
@@ -84,6 +93,7 @@ class Tasks:
             return None
         status = TaskStatus.model_validate(body.get("status") or {})
         is_new = task is None
+        was_problem = bool(task.problem) if task is not None else _is_unready(status)
         if task is None:
             task = self._new(key, body, status)
         was_timing = task.timing or status.timing or ""
@@ -92,10 +102,12 @@ class Tasks:
             task.tally.enable()
         task.generation = meta["generation"]
         was_parents = self._index.dependencies.parents(key)
-        self._read(task, body.get("spec") or {}, was_timing, now, anew=was_disabled)
+        self._read(task, body.get("spec") or {}, was_timing, now, anew=was_problem or was_disabled)
+        if task.problem:
+            self._recorder.not_ready(task, now)
         if is_new or self._index.dependencies.parents(key) != was_parents:
             self._review_others(key, now)
-        if status.observed_generation != task.generation:
+        if status.observed_generation != task.generation or was_problem != bool(task.problem):
             self._statuses.touch(task)
         return task
 
@@ -104,7 +116,7 @@ class Tasks:
     ) -> None:
         """Takes the spec for true from now on; with `anew` it leaves all instants before now unstarted."""
         anew = anew or bool(task.problem)
-        self._load(task, spec_body, now)
+        self._load(task, spec_body)
         if anew or (was_timing and begins_anew(was_timing, task.timing)):
             # Law 3: neither an edit nor a resume fires anything that lies before it.
             task.watermark = max(task.watermark, now)
@@ -112,7 +124,7 @@ class Tasks:
         self._judge(task, now)
 
     def review(self, key: Key, now: datetime) -> None:
-        """Something that the task depends on has changed."""
+        """Another task that the task depends on has changed."""
         task = self._index.tasks.get(key)
         if task is None:
             return
@@ -120,7 +132,24 @@ class Tasks:
         self._read(task, orjson.loads(task.spec_bytes), task.timing, now)
         self.on_moved(task)
         if task.tally.conditions != was:
+            if task.problem:
+                self._recorder.not_ready(task, now)
             self._statuses.touch(task)
+
+    def review_companions(self, key: Key, place: int, now: datetime) -> None:
+        """Something that the task names has changed.
+
+        `place` is the task's place among all that the change concerns: their statuses are not written all at once,
+        and events are left to the object that has changed.
+        """
+        task = self._index.tasks.get(key)
+        if task is None or task.problem_reason in ("InvalidSpec", "InternalError"):
+            return
+        problem = self._problem_of_others(key, task.spec())
+        if (problem.message if problem else "") != task.problem:
+            self._read(task, orjson.loads(task.spec_bytes), task.timing, now)
+            self.on_moved(task)
+        self._statuses.touch(task, delay=SOON + place * REVIEW_EACH)
 
     def _review_others(self, key: Key, now: datetime) -> None:
         """A task has come, gone, or runs after others than before."""
@@ -146,6 +175,24 @@ class Tasks:
         """Whether the spec is another than the one that the stored status, or the known task, goes by."""
         return (task.generation or status.observed_generation) != generation
 
+    def _problem_of_others(self, key: Key, spec: TaskSpec) -> Problem | None:
+        """Why a task with a good spec cannot be run for the sake of other objects."""
+        if circle := self._index.dependencies.circle(key):
+            self._circles.add(key)
+            return Problem("AfterCycle", str(circle_error(circle)))
+        problem = self._companions.problem_of((names.TASK, key))
+        return problem or self._misfit(key, spec)
+
+    def _misfit(self, key: Key, spec: TaskSpec) -> Problem | None:
+        """A target that the task does not fit."""
+        try:
+            for name in spec.targets:
+                if (target := self._companions.target(Key(key.namespace, name))) is not None:
+                    spec_at(spec, name, target, key, self._setting)
+        except FieldError as error:
+            return Problem("InvalidTarget", str(error))
+        return None
+
     def _new(self, key: Key, body: dict[str, Any], status: TaskStatus) -> Task:
         meta = body["metadata"]
         created = datetime.fromisoformat(meta["creationTimestamp"])
@@ -164,25 +211,28 @@ class Tasks:
         )
         return task
 
-    def _load(self, task: Task, spec_body: dict[str, Any], now: datetime) -> None:
-        """Reads the spec; what is wrong with it becomes `task.problem`."""
+    def _load(self, task: Task, spec_body: dict[str, Any]) -> None:
+        """Reads the spec; what is wrong with it, or with what it names, becomes `task.problem`."""
         task.spec_bytes = packed(spec_body)
         task.schedule, task.problem, task.problem_reason = None, "", ""
         self._circles.discard(task.key)
+        spec = None
         try:
             spec = read_spec(spec_body)
             self._index.dependencies.put(task.key, spec.after or ())
+            self._companions.follow(task.key, spec)
             task.timing, task.suspended = timing(spec), spec.suspend
             check_task(spec, task.key, self._setting)
             schedule = read_schedule(spec, task.key, task.created, self._setting)
-            if circle := self._index.dependencies.circle(task.key):
-                task.problem_reason = "AfterCycle"
-                self._circles.add(task.key)
-                raise circle_error(circle)
-            task.schedule = schedule
+            problem = self._problem_of_others(task.key, spec)
         except FieldError as error:
-            task.problem, task.problem_reason = str(error), task.problem_reason or "InvalidSpec"
-            self._recorder.invalid(task, task.problem, now)
+            if spec is None:
+                self._companions.follow(task.key, None)
+            problem = Problem("InvalidSpec", str(error))
+        if problem is None:
+            task.schedule = schedule
+        else:
+            task.problem, task.problem_reason = problem.message, problem.reason
             log.warning("task cannot be run", task=str(task.key), problem=task.problem)
 
     def _judge(self, task: Task, now: datetime) -> None:
@@ -237,7 +287,7 @@ class Tasks:
             ended.counted = ended not in uncounted
         self._keeper.look(task)
         if task.problem:
-            self._recorder.invalid(task, task.problem, now)
+            self._recorder.not_ready(task, now)
         elif self._index.dependencies.parents(task.key):
             self._judge(task, now)
         if uncounted or open_then != set(task.runs) or stored.observed_generation != task.generation:
@@ -257,6 +307,7 @@ class Tasks:
         self._index.remove_task(key)
         self._index.dependencies.put(key, ())
         self._circles.discard(key)
+        self._companions.follow(key, None)
         self._review_others(key, now)
         for run in list(task.runs.values()):
             if run.kept_seconds is None:
@@ -280,7 +331,12 @@ class Tasks:
             active=tuple(name for name, run in task.runs.items() if run.finished_at is None),
         )
         plan = plan_task(seen, now)
-        return Due(task, task.generation, now, task.watermark, plan, self._prepare_starts(task, spec, plan.starts))
+        starts = self._prepare_starts(task, spec, plan.starts)
+        return Due(task, self._version(task), now, task.watermark, plan, starts)
+
+    def _version(self, task: Task) -> tuple[int, int]:
+        """Of what a plan was made from: the task's generation, and the revision of what it names."""
+        return task.generation, self._companions.revision_for(task.key)
 
     def _prepare_starts(self, task: Task, spec: TaskSpec, starts: tuple[Start, ...]) -> tuple[Prepared, ...]:
         return tuple(self._executions.prepare(task, spec, start.scheduled_at, start.trigger) for start in starts)
@@ -290,7 +346,7 @@ class Tasks:
         task, plan = due.task, due.plan
         if self._index.tasks.get(task.key) is not task:
             return
-        if task.paused or (task.generation, task.watermark) != (due.generation, due.watermark):
+        if task.paused or (self._version(task), task.watermark) != (due.version, due.watermark):
             again = self.prepare(task, due.through)
             if again is None:
                 return
@@ -327,6 +383,11 @@ class Tasks:
         if plan.missed:
             self._metrics.instants("missed", len(plan.missed))
             self._recorder.missed(task, plan.missed, plan.more_missed, now)
+
+
+def _is_unready(status: TaskStatus) -> bool:
+    """Whether the task could not be run when its status was stored."""
+    return any(each.type == "Ready" and each.status == "False" for each in status.conditions)
 
 
 def _is_above(ended: Ended, watermark: datetime | None) -> bool:

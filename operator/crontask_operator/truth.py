@@ -10,18 +10,21 @@ from typing import Any
 
 import structlog
 
-from crontask_core.names import LABEL_MANAGED, Key
+from crontask_core.names import CALENDAR, GROUP_KIND, LABEL_MANAGED, TARGET, Key, Kind
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
 from crontask_kube.errors import NotFound
-from crontask_kube.resources import EXECUTIONS, PODS, TASKS, Resource
+from crontask_kube.resources import CALENDARS, EXECUTIONS, GROUPS, PODS, TARGETS, TASKS, Resource
 from crontask_operator.adoption import Adoption
+from crontask_operator.companions import Companions
 from crontask_operator.index import Index, Run, Task
 from crontask_operator.isolation import each, gradually
 from crontask_operator.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 MANAGED = f"{LABEL_MANAGED}=true"
+NAMED = ((GROUP_KIND, GROUPS), (CALENDAR, CALENDARS), (TARGET, TARGETS))
+"""What tasks name. Listed before them, so that none seems to be missing."""
 
 
 def key_of(body: dict[str, Any]) -> Key:
@@ -37,17 +40,21 @@ class Truth:
         api: ApiClient,
         index: Index,
         clock: Clock,
+        companions: Companions,
         tasks: Tasks,
         adoption: Adoption,
         namespaces: tuple[str, ...],
         place: Callable[[Task], None],
     ) -> None:
         self._api, self._index, self._clock = api, index, clock
-        self._tasks, self._adoption, self._place = tasks, adoption, place
+        self._companions, self._tasks, self._adoption, self._place = companions, tasks, adoption, place
         self._namespaces: tuple[str | None, ...] = namespaces or (None,)
 
     async def take_over(self) -> None:
         """Reads everything; afterwards the index is complete and every leftover is picked up."""
+        for kind, resource in NAMED:
+            await self._know_all(kind, await self._list(resource))
+        self._companions.all_known()
         tasks = await self._list(TASKS)
         executions = await self._list(EXECUTIONS)
         pods = await self._list(PODS, MANAGED)
@@ -65,6 +72,8 @@ class Truth:
 
     async def resync(self) -> None:
         """Finds what Kopf has not told: objects that went, or came, unseen."""
+        for kind, resource in NAMED:
+            await self._resync_companions(kind, resource)
         before = dict(self._index.tasks)
         listed = {key_of(body): body["metadata"] for body in await self._list(TASKS, metadata_only=True)}
         for key in before.keys() - listed.keys():
@@ -74,6 +83,26 @@ class Truth:
             if task is None or task.uid != meta["uid"] or task.generation < meta["generation"]:
                 await self._check(key)
         await self._resync_executions()
+
+    async def _know_all(self, kind: Kind, bodies: list[dict[str, Any]]) -> None:
+        existing = {key_of(body) for body in bodies}
+        for key, (uid, _) in self._companions.keys(kind).items():
+            if key not in existing:
+                self._companions.gone(kind, key, uid)
+        await gradually(bodies, lambda body: self._companions.seen(kind, body))
+
+    async def _resync_companions(self, kind: Kind, resource: Resource) -> None:
+        before = self._companions.keys(kind)
+        listed = {key_of(body): body["metadata"] for body in await self._list(resource, metadata_only=True)}
+        same = {key for key, meta in listed.items() if before.get(key) == (meta["uid"], meta["generation"])}
+        for key in (before.keys() | listed.keys()) - same:
+            try:
+                body = await self._api.get(resource, key.namespace, key.name)
+            except NotFound:
+                uid, _ = self._companions.keys(kind).get(key, ("", 0))
+                self._companions.gone(kind, key, uid)
+            else:
+                each([body], lambda body: self._companions.seen(kind, body))
 
     async def _resync_executions(self) -> None:
         listed = {key_of(body) for body in await self._list(EXECUTIONS, metadata_only=True)}

@@ -17,14 +17,14 @@ from fakes.direct import DirectApi
 from fakes.objects import Object
 
 from crontask_core.httpcall import CallError, CallFacts, HttpRequest, Reason
-from crontask_kube.resources import EXECUTIONS, PODS, TASKS
+from crontask_kube.resources import CALENDARS, EXECUTIONS, GROUPS, PODS, TARGETS, TASKS, Resource
 from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.metrics import Metrics
 from crontask_operator.program import Operator
 from crontask_operator.settings import Settings
 
 START = datetime(2026, 3, 1, 11, 59, 50, tzinfo=UTC)
-WATCHED = (TASKS, EXECUTIONS, PODS)
+WATCHED = (TASKS, EXECUTIONS, GROUPS, CALENDARS, TARGETS, PODS)
 
 
 class VirtualClock:
@@ -152,8 +152,27 @@ class World:
         body = {"metadata": {"name": name}, "spec": {"taskRef": {"name": task}, "trigger": "Manual", **spec}}
         return self.server.put(EXECUTIONS, body)
 
-    def status(self, name: str = "t") -> Object:
-        return cast(Object, self.server.object(TASKS, name).get("status", {}))
+    def group(self, name: str = "g", **spec: Any) -> Object:
+        """A CronTaskGroup."""
+        return self.server.put(GROUPS, {"metadata": {"name": name}, "spec": spec})
+
+    def calendar(self, name: str = "c", **spec: Any) -> Object:
+        """A CronTaskCalendar."""
+        return self.server.put(CALENDARS, {"metadata": {"name": name}, "spec": spec})
+
+    def target(self, name: str, **spec: Any) -> Object:
+        """A CronTaskTarget."""
+        return self.server.put(TARGETS, {"metadata": {"name": name}, "spec": spec})
+
+    def status(self, name: str = "t", resource: Resource = TASKS) -> Object:
+        return cast(Object, self.server.object(resource, name).get("status", {}))
+
+    def condition(self, kind: str, name: str = "t", resource: Resource = TASKS) -> tuple[str, str, str]:
+        """Status, reason and message of a condition; empty where there is none."""
+        for found in self.status(name, resource).get("conditions", ()):
+            if found["type"] == kind:
+                return found["status"], found["reason"], found.get("message", "")
+        return "", "", ""
 
     def executions(self) -> list[Object]:
         return sorted(self.server.all(EXECUTIONS), key=lambda body: body["metadata"]["name"])

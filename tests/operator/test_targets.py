@@ -6,9 +6,8 @@ import pytest
 from fakes.objects import Object
 from fakes.world import World, until
 
-from crontask_core.model import TargetSpec
-from crontask_core.names import Key, pod_name
-from crontask_kube.resources import EXECUTIONS, PODS, TASKS
+from crontask_core.names import pod_name
+from crontask_kube.resources import EXECUTIONS, PODS, TARGETS, TASKS
 from crontask_operator.program import Operator
 
 pytestmark = pytest.mark.looptime
@@ -22,15 +21,14 @@ class Stage:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.targets = {name: self.target({"site": name}) for name in PLACES}
+        for name in PLACES:
+            world.target(name, selector={"site": name})
 
-    @staticmethod
-    def target(selector: dict[str, str], **spec: Any) -> TargetSpec:
-        return TargetSpec.model_validate({"selector": selector, "template": {"spec": spec}})
-
-    def start(self, name: str = "a", **settings: Any) -> Operator:
+    def start(self, name: str = "a", *, without: tuple[str, ...] = (), **settings: Any) -> Operator:
+        """An operator; `without` are targets that vanish right before something begins, and after it was planned."""
         operator = self.world.start(name, **settings)
-        operator.targets.update({Key("default", target): spec for target, spec in self.targets.items()})
+        known = operator.companions.target
+        operator.executions._places._targets = lambda key: None if key.name in without else known(key)
         return operator
 
     def task(self, *targets: str, **spec: Any) -> Object:
@@ -204,10 +202,9 @@ async def test_by_hand(world: World, stage: Stage) -> None:
 
 
 async def test_a_target_that_vanished_fails_its_part_alone(world: World, stage: Stage) -> None:
-    del stage.targets["us"]
     stage.task(retry={"limit": 3, "backoff": {"initialSeconds": 1}})
     world.kubelet()
-    stage.start()
+    stage.start(without=("us",))
     await until(world, "12:00:20")
     assert stage.made() == [("eu", 1), ("asia", 1)]
     assert stage.end_of() == ("Failed", "TargetNotFound", "1 of 3 targets failed: us (TargetNotFound).")
@@ -216,9 +213,8 @@ async def test_a_target_that_vanished_fails_its_part_alone(world: World, stage: 
 
 
 async def test_all_targets_vanished(world: World, stage: Stage) -> None:
-    stage.targets.clear()
     stage.task("eu")
-    stage.start()
+    stage.start(without=PLACES)
     await until(world, "12:00:20")
     assert stage.made() == []
     assert stage.end_of() == ("Failed", "TargetNotFound", "1 of 1 targets failed: eu (TargetNotFound).")
@@ -226,21 +222,23 @@ async def test_all_targets_vanished(world: World, stage: Stage) -> None:
 
 
 async def test_no_target_gives_a_pod_the_operators_identity(world: World, stage: Stage) -> None:
-    stage.targets["us"] = stage.target({}, serviceAccountName="crontask-operator")
     stage.task("eu", "us")
     world.kubelet()
     stage.start(lease_namespace="default", service_account="crontask-operator")
+    await until(world, "11:59:55")
+    assert world.condition("Ready")[:2] == ("True", "Valid")
+    world.server.edit(TARGETS, "us", {"spec": {"template": {"spec": {"serviceAccountName": "crontask-operator"}}}})
     await until(world, "12:00:20")
-    assert stage.made() == [("eu", 1)]
-    phase, reason, _ = stage.end_of()
-    assert (phase, reason) == ("Failed", "InvalidTarget")
+    assert stage.made() == []
+    assert world.condition("Ready")[:2] == ("False", "InvalidTarget")
+    assert "operator's own identity" in world.condition("Ready")[2]
 
 
 async def test_retries_go_by_the_target_as_it_was(world: World, stage: Stage) -> None:
     stage.task("eu", retry={"limit": 1, "backoff": {"initialSeconds": 1}})
-    operator = stage.start()
+    stage.start()
     await until(world, "12:00:02")
-    operator.targets[Key("default", "eu")] = stage.target({"site": "elsewhere"})
+    world.server.edit(TARGETS, "eu", {"spec": {"selector": {"site": "elsewhere"}}})
     stage.end("eu", 1)
     await until(world, "12:00:05")
     [again] = [body for body in world.server.all(PODS) if body["metadata"]["labels"]["crontask.dev/attempt"] == "2"]

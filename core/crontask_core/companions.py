@@ -1,0 +1,140 @@
+"""What tasks refer to by name: groups, calendars and targets, and what these make of a task's instants.
+
+`references` tells what a task names, `read_companion` makes a value of the spec of
+what it names, and `Closures` tells why an instant is not to be started for the
+sake of any of them. The operator keeps the objects (`crontask_operator.companions`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, Protocol
+
+from crontask_core.calendars import Calendar, read_calendar
+from crontask_core.model import CalendarSpec, Freeze, GroupSpec, TargetSpec, TaskSpec
+from crontask_core.names import CALENDAR, GROUP_KIND, TARGET, Kind
+from crontask_core.validation import read_model
+
+ClosedReason = Literal["NotReady", "GroupSuspended", "Frozen", "Calendar"]
+Companion = GroupSpec | Calendar | TargetSpec
+"""What stands for a companion once it is read."""
+COMPANION_KINDS = (GROUP_KIND, CALENDAR, TARGET)
+_WORD = {GROUP_KIND: "Group", CALENDAR: "Calendar", TARGET: "Target"}
+
+
+class Reference(NamedTuple):
+    """A name in a spec, and where it stands."""
+
+    kind: Kind
+    name: str
+    path: str
+
+
+class Problem(NamedTuple):
+    """Why something is not ready: a reason for machines, a message for people."""
+
+    reason: str
+    message: str
+
+
+def references(spec: TaskSpec) -> tuple[Reference, ...]:
+    """The companions that a task names."""
+    if not (spec.group or spec.exclude or spec.only or spec.targets):
+        return ()
+    group = (Reference(GROUP_KIND, spec.group, "spec.group"),) if spec.group else ()
+    return (
+        *group,
+        *_all(CALENDAR, spec.exclude, "spec.exclude"),
+        *_all(CALENDAR, spec.only, "spec.only"),
+        *_all(TARGET, spec.targets, "spec.targets"),
+    )
+
+
+def calendars_of(spec: GroupSpec) -> tuple[Reference, ...]:
+    """The calendars that a group names."""
+    return _all(CALENDAR, spec.freeze_calendars, "spec.freezeCalendars")
+
+
+def _all(kind: Kind, names: Sequence[str], path: str) -> tuple[Reference, ...]:
+    return tuple(Reference(kind, name, f"{path}[{n}]") for n, name in enumerate(names))
+
+
+def not_found(reference: Reference) -> Problem:
+    """The companion does not exist."""
+    kind, name, path = reference
+    remedy = f"create it, or correct {path}"
+    return Problem(f"{_WORD[kind]}NotFound", f'{path}: "{name}" is no {kind.kind} of this namespace; {remedy}')
+
+
+def not_ready(reference: Reference, why: str) -> Problem:
+    """The companion exists, and cannot be used."""
+    kind, name, path = reference
+    message = f'{path}: "{name}" is a {kind.kind} that cannot be used; correct it: {why}'
+    return Problem(f"{_WORD[kind]}NotReady", message)
+
+
+def read_companion(kind: Kind, name: str, body: dict[str, Any], default_zone: str) -> Companion:
+    """The value of a companion's spec; raises `FieldError`."""
+    if kind is GROUP_KIND:
+        return read_model(GroupSpec, body, kind)
+    if kind is TARGET:
+        return read_model(TargetSpec, body, kind)
+    return read_calendar(name, read_model(CalendarSpec, body, kind), default_zone)
+
+
+class Covering(Protocol):
+    """Times, as a set: a calendar, or freezes."""
+
+    def covers(self, at: datetime) -> bool:
+        """Whether an instant is among them."""
+
+    def until(self, at: datetime) -> datetime:
+        """Up to when the answer for `at` holds, at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freezes:
+    """The freezes that a group's own spec lists."""
+
+    spans: tuple[Freeze, ...]
+
+    def covers(self, at: datetime) -> bool:
+        """Whether `at` is in one of them."""
+        return self.at(at) is not None
+
+    def at(self, at: datetime) -> Freeze | None:
+        """The freeze that `at` is in; of several the one that ends last."""
+        within = [freeze for freeze in self.spans if freeze.start <= at < freeze.end]
+        return max(within, key=lambda freeze: freeze.end, default=None)
+
+    def until(self, at: datetime) -> datetime:
+        """See `Covering`."""
+        edges = [edge for freeze in self.spans for edge in (freeze.start, freeze.end) if edge > at]
+        return min(edges, default=datetime.max.replace(tzinfo=UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Closures:
+    """Why the instants of a task are not started, apart from the task itself."""
+
+    incomplete: bool = False
+    """Whether something that the task names is missing or cannot be used."""
+    suspended: bool = False
+    """Whether the group is."""
+    frozen: tuple[Covering, ...] = ()
+    exclude: tuple[Covering, ...] = ()
+    only: tuple[Covering, ...] = ()
+
+    def __call__(self, at: datetime) -> ClosedReason | None:
+        """Why an instant is not started; None if nothing speaks against it."""
+        if self.incomplete:
+            return "NotReady"
+        if self.suspended:
+            return "GroupSuspended"
+        if any(times.covers(at) for times in self.frozen):
+            return "Frozen"
+        if any(times.covers(at) for times in self.exclude):
+            return "Calendar"
+        if self.only and not any(times.covers(at) for times in self.only):
+            return "Calendar"
+        return None
