@@ -5,8 +5,9 @@ with short waits. The traps are those of `docs/architecture.md`, section "Kopf".
 """
 
 import asyncio
+import gc
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -26,8 +27,17 @@ from crontask_operator.program import Operator
 from crontask_operator.settings import Settings
 from crontask_operator.supervision import supervise
 
+# A cancellation may meet Kopf between making a worker and starting it; Python tells so where it collects the worker.
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine 'worker' was never awaited:RuntimeWarning")
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False)
 EVERY_SECOND = {"schedule": "* * * * * *", "http": {"url": "http://receiver.test/"}, "history": {"successful": 100}}
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """What Kopf leaves is collected here, not in the midst of another test."""
+    yield
+    gc.collect()
 
 
 class Process:
