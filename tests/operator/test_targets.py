@@ -61,7 +61,7 @@ class Stage:
 
 
 @pytest.fixture
-def stage(world: World) -> Stage:
+async def stage(world: World) -> Stage:
     return Stage(world)
 
 
@@ -115,7 +115,7 @@ async def test_only_what_failed_is_tried_again(world: World, stage: Stage) -> No
     stage.end("us", 1, attempt=2)
     stage.end("asia", 1)
     await until(world, "12:00:18")
-    assert stage.made()[4:] == [("us", 3), ("asia", 2)]
+    assert sorted(stage.made()[4:]) == [("asia", 2), ("us", 3)]
     stage.end("us", 0, attempt=3)
     stage.end("asia", 0, attempt=2)
     await until(world, "12:00:22")
