@@ -6,8 +6,6 @@ import pytest
 from fakes.world import World, until
 
 from crontask_core.httpcall import CallFacts
-from crontask_core.model import TargetSpec
-from crontask_core.names import Key
 from crontask_kube.resources import EXECUTIONS, PODS, TASKS
 
 pytestmark = pytest.mark.looptime
@@ -152,17 +150,18 @@ async def test_a_pod_without_record_outlives_its_task(world: World) -> None:
 
 @pytest.mark.parametrize("recorded", [True, False])
 async def test_pods_at_targets_outlive_their_task(world: World, recorded: bool) -> None:
-    places = {Key("default", name): TargetSpec() for name in ("eu", "us")}
+    for name in ("eu", "us"):
+        world.target(name, selector={"site": name})
     world.pod_task(schedule=ONCE, history=OUTLIVES, targets=["eu", "us"])
     world.kubelet(seconds=20)
-    world.start().targets.update(places)
+    world.start()
     await until(world, "11:59:58")
     if not recorded:
         world.server.hold("create", EXECUTIONS)
     await until(world, "12:00:05")
     await world.crash()
     world.server.remove(TASKS, "t")
-    world.start("b").targets.update(places)
+    world.start("b")
     await until(world, "12:00:40")
     expected = ("Succeeded", "Completed") if recorded else ("Lost", "TaskDeleted")
     assert world.outcomes() == [(FIRST, *expected)]
