@@ -35,6 +35,7 @@ class Ended:
     """See `kept_without_task`."""
     counted: bool = False
     """Whether the task's stored status tells of it. Before that it must stay: a successor could not count it."""
+    lateness_milliseconds: int | None = None
 
 
 def kept_without_task(spec: TaskSpec) -> int | None:

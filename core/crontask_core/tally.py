@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from crontask_core.model import Condition, Counts, LastExecution, Phase, TaskStatus, Trigger
 from crontask_core.model.base import ConditionStatus
+from crontask_core.notices import Outbox, outbox_of
 
 
 class Standing(NamedTuple):
@@ -44,6 +45,7 @@ class Tally:
     last_failed: datetime | None = None
     last_missed: datetime | None = None
     last_execution: LastExecution | None = None
+    outbox: Outbox | None = None
     conditions: tuple[Standing, ...] = ()
 
     def started(self, scheduled_at: datetime) -> None:
@@ -71,6 +73,7 @@ class Tally:
             self.last_failed = at
         elif phase == "Lost":
             self.lost += 1
+            self.consecutive_failures += 1
         else:
             self.cancelled += 1
 
@@ -134,6 +137,7 @@ def tally_of(status: TaskStatus) -> Tally:
         last_failed=status.last_failed_time,
         last_missed=status.last_missed_time,
         last_execution=status.last_execution,
+        outbox=outbox_of(status.notifications, status.alerting),
         conditions=tuple(
             Standing(
                 each.type, each.status, each.reason, each.message, each.observed_generation, each.last_transition_time
@@ -155,6 +159,8 @@ def status_of(tally: Tally, **rest: Any) -> TaskStatus:
         last_failed_time=tally.last_failed,
         last_missed_time=tally.last_missed,
         last_execution=tally.last_execution,
+        notifications=list(tally.outbox.pending) if tally.outbox else [],
+        alerting=list(tally.outbox.alerting) if tally.outbox else [],
         conditions=[Condition(**standing._asdict()) for standing in tally.conditions],
         **rest,
     )

@@ -15,6 +15,7 @@ from crontask_core.httpcall import check_action
 from crontask_core.manifests import pod_body
 from crontask_core.model import PodAction, TaskSpec
 from crontask_core.names import TASK, Key, Kind, digest
+from crontask_core.notices import check_notify
 from crontask_core.schedule import Reading, Schedule, Sets, compose
 
 TIMING_FIELDS = ("schedule", "grammar", "time_zone")
@@ -132,6 +133,7 @@ def check_task(spec: TaskSpec, key: Key, setting: Setting) -> None:
         raise FieldError("spec", held, problem, "set exactly one of pod and http")
     if spec.http is not None:
         check_action(spec.http)
+    check_notify(spec.notify)
     if spec.pod is not None:
         _check_pod(spec.pod, key, setting)
         _try_pod(spec, key)

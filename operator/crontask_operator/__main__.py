@@ -19,6 +19,7 @@ from crontask_operator.admission import Admission
 from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.health import Health
 from crontask_operator.metrics import Metrics
+from crontask_operator.notifier import COURIERS
 from crontask_operator.program import Operator, egress_policy
 from crontask_operator.settings import Settings, read_settings
 from crontask_operator.supervision import supervise
@@ -64,6 +65,7 @@ async def run(settings: Settings) -> None:
         metrics=metrics,
         api=api,
         http=HttpExecutor(policy=policy, limit=settings.http_limit),
+        post=HttpExecutor(policy=policy, limit=COURIERS),
     )
     admission = None
     if settings.webhook_address:

@@ -7,7 +7,9 @@ whatever dies when, each execution is counted once.
 from datetime import datetime
 
 from crontask_core.model import BY_SCHEDULE
+from crontask_core.notices import FAILURES
 from crontask_operator.index import Index, Run, Task
+from crontask_operator.notices import Notices
 from crontask_operator.recorder import Recorder
 from crontask_operator.statuses import Statuses
 
@@ -15,8 +17,8 @@ from crontask_operator.statuses import Statuses
 class Accounts:
     """Folds stored executions into their task."""
 
-    def __init__(self, index: Index, statuses: Statuses, recorder: Recorder) -> None:
-        self._index, self._statuses, self._recorder = index, statuses, recorder
+    def __init__(self, index: Index, statuses: Statuses, recorder: Recorder, notices: Notices) -> None:
+        self._index, self._statuses, self._recorder, self._notices = index, statuses, recorder, notices
 
     def recorded(self, run: Run) -> None:
         """The execution exists at the API server: its instant is accounted for (law 1)."""
@@ -37,8 +39,9 @@ class Accounts:
         if _is_instant(task, run):
             task.unsaved.discard(run.scheduled_at)
         task.tally.ended(run.key.name, run.phase, run.trigger, run.reason or None, at)
+        self._notices.ended(task, run.key.name, run.phase, at, run.output)
         self._judge_failing(task, run, at)
-        if run.phase in ("Failed", "Lost"):
+        if run.phase in FAILURES:
             self._recorder.failed(task, run.key.name, run.reason, run.message, at)
             self._disable_if_due(task, at)
         if all(ended.name != run.key.name for ended in task.ended):
@@ -50,11 +53,12 @@ class Accounts:
         if task.tally.disable_if_due(after, generation=task.generation, now=now):
             task.wake_at = None
             self._recorder.disabled(task, now)
+            self._notices.disabled(task, now)
 
     def _judge_failing(self, task: Task, run: Run, now: datetime) -> None:
         if run.phase == "Succeeded":
             task.tally.set_condition("Failing", "False", "Succeeded", "", generation=task.generation, now=now)
-        elif run.phase in ("Failed", "Lost"):
+        elif run.phase in FAILURES:
             message = run.message[:1024]
             task.tally.set_condition("Failing", "True", run.reason, message, generation=task.generation, now=now)
 

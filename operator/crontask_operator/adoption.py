@@ -85,6 +85,7 @@ class Adoption:
             spec.scheduled_at if spec.trigger != "Manual" else None,
             spec.parent,
             began=bool(status.attempts),
+            lateness_milliseconds=status.lateness_milliseconds,
             kept_seconds=mark.kept_seconds if mark else None,
             counted=self.leading,
         )

@@ -30,6 +30,7 @@ from crontask_core.pods import PodFacts
 from crontask_kube.clock import Clock
 from crontask_operator.index import Index, Run, Task
 from crontask_operator.metrics import Metrics
+from crontask_operator.notices import Notices
 from crontask_operator.parts import Places, end_of, gather, have_ended
 from crontask_operator.ports import AttemptEnd, Executor
 from crontask_operator.records import Records
@@ -61,11 +62,12 @@ class Executions:
         clock: Clock,
         *,
         records: Records,
+        notices: Notices,
         metrics: Metrics,
         places: Places,
     ) -> None:
         self._index, self._clock = index, clock
-        self._records, self._metrics = records, metrics
+        self._records, self._notices, self._metrics = records, notices, metrics
         self._places = places
         self._timers: dict[Run, asyncio.TimerHandle] = {}
         self.executors: dict[str, Executor] = {}
@@ -259,6 +261,7 @@ class Executions:
             task = self._index.tasks.get(whole.task)
             if task is not None:
                 task.tally.last_run = at
+                self._notices.begun(task, whole.key.name, whole.scheduled_at, whole.lateness_milliseconds)
         run.attempts[-1] = run.attempts[-1].model_copy(update={"started_at": at})
         late_ms = whole.lateness_milliseconds
         log.info("started", execution=str(run.key), attempt=run.attempts[-1].number, late_ms=late_ms)

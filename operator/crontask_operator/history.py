@@ -53,7 +53,12 @@ class Keeper:
         if not task.ended:
             return
         limits, now = _limits(task), self._clock.now()
-        free = [ended for ended in task.ended if not self._is_held(Key(task.key.namespace, ended.name))]
+        waiting = task.tally.outbox.executions() if task.tally.outbox else ()
+        free = [
+            ended
+            for ended in task.ended
+            if ended.name not in waiting and not self._is_held(Key(task.key.namespace, ended.name))
+        ]
         doomed = set(surplus(free, limits, now))
         if doomed:
             task.ended = [ended for ended in task.ended if ended.name not in doomed]

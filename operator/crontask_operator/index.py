@@ -54,6 +54,8 @@ class Task:
     """The same in one word, as conditions have it."""
     wake_at: datetime | None = None
     suspended: bool = False
+    notifies: bool = False
+    """Whether somebody wants to be told of it."""
     runs: dict[str, "Run"] = field(default_factory=dict)
     """Executions that have not ended, by name."""
     ended: list[Ended] = field(default_factory=list)

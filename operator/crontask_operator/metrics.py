@@ -41,7 +41,14 @@ class Metrics:
         self._call_seconds = Histogram(
             "crontask_api_request_seconds", "Duration of requests to the API server.", ["verb"], registry=made
         )
+        self._notifications = Counter(
+            "crontask_notifications", "Tries to deliver a notification by how they went.", ["outcome"], registry=made
+        )
         self._ticks = Counter("crontask_ticks", "Claims of due instants, however many each covers.", registry=made)
+
+    def notification(self, outcome: str) -> None:
+        """A notification was delivered, failed (and is tried again), or was given up."""
+        self._notifications.labels(outcome).inc()
 
     def lateness(self, action: str, seconds: float) -> None:
         """A scheduled execution has started so late."""

@@ -26,6 +26,8 @@ from crontask_kube.resources import ENDPOINT_SLICES, EXECUTIONS, PODS, TASKS
 from crontask_operator.accounts import Accounts
 from crontask_operator.adoption import Adoption
 from crontask_operator.byhand import ByHand
+from crontask_operator.channels.mail import MailChannel
+from crontask_operator.channels.posts import PostChannel
 from crontask_operator.companions import Companions, kind_of
 from crontask_operator.companionstatuses import CompanionStatuses
 from crontask_operator.dependents import Dependents
@@ -38,6 +40,8 @@ from crontask_operator.index import Index
 from crontask_operator.isolation import each
 from crontask_operator.leadership import Leadership
 from crontask_operator.metrics import Metrics
+from crontask_operator.notices import Notices
+from crontask_operator.notifier import Notifier
 from crontask_operator.parts import Places
 from crontask_operator.recorder import Recorder
 from crontask_operator.records import Records
@@ -60,10 +64,19 @@ class Operator:
     """Everything that runs besides Kopf."""
 
     def __init__(
-        self, settings: Settings, *, clock: Clock, identity: str, metrics: Metrics, api: ApiClient, http: HttpExecutor
+        self,
+        settings: Settings,
+        *,
+        clock: Clock,
+        identity: str,
+        metrics: Metrics,
+        api: ApiClient,
+        http: HttpExecutor,
+        post: HttpExecutor,
     ) -> None:
+        """`http` makes the calls of tasks, `post` those of notifications, so that neither waits for the other."""
         self.settings, self._clock = settings, clock
-        self.metrics, self.api, self.http = metrics, api, http
+        self.metrics, self.api, self.http, self.post = metrics, api, http, post
         self.index = Index()
         self.lease = ShardLease(
             self.api,
@@ -98,6 +111,7 @@ class Operator:
         keeper = Keeper(index, clock, self.sweeper)
         self.sweeper.before_sweep = keeper.expire
         recorder = Recorder(self.api, self._writers, identity, holds)
+        notices = Notices(recorder, self.statuses.touch)
         setting = Setting(zone, Key(settings.lease_namespace, settings.service_account))
         self.companions = Companions(zone)
         self.companions.review = self._review
@@ -108,9 +122,14 @@ class Operator:
             self.api, self.companions, index, clock, crew=self._writers, may_write=holds
         )
         self.executions = Executions(
-            index, clock, records=self.records, metrics=self.metrics, places=Places(setting, self.companions.target)
+            index,
+            clock,
+            records=self.records,
+            notices=notices,
+            metrics=self.metrics,
+            places=Places(setting, self.companions.target),
         )
-        accounts = Accounts(index, self.statuses, recorder)
+        accounts = Accounts(index, self.statuses, recorder, notices)
         self.tasks = Tasks(
             index,
             setting,
@@ -118,9 +137,11 @@ class Operator:
             executions=self.executions,
             statuses=self.statuses,
             recorder=recorder,
+            notices=notices,
             metrics=self.metrics,
             keeper=keeper,
         )
+        self.notifier = self._notifier(recorder)
         self.reviewer = Reviewer(index, setting, clock)
         self.scheduler = Scheduler(index, self.tasks, self.lease, clock, self.metrics)
         by_hand = ByHand(
@@ -161,12 +182,28 @@ class Operator:
         self.records.on_stored.append(accounts.stored)
         self.records.on_stored.append(self.dependents.stored)
         self.records.on_stored.append(keeper.run_stored)
-        self.statuses.on_stored = keeper.status_stored
+        self.statuses.on_stored += [keeper.status_stored, self.notifier.status_stored]
         common: dict[str, Any] = {"reports": self.executions, "may_send": holds, "default_zone": zone}
         self.executions.executors = {
             "pod": PodExecutor(self.api, clock, starters=self._starters, others=self._writers, **common),
             "http": HttpCalls(self.api, clock, self.http, callers=self._callers, records=self.records, **common),
         }
+
+    def _notifier(self, recorder: Recorder) -> Notifier:
+        made = Notifier(
+            self.index,
+            self.api,
+            self._clock,
+            recorder=recorder,
+            metrics=self.metrics,
+            touch=self.statuses.touch,
+            may_send=self.lease.valid,
+            default_zone=self.settings.default_time_zone,
+        )
+        post = PostChannel(self.api, self.post, self.lease.valid)
+        mail = MailChannel(self.api, self._clock, self.post.permitted, self.lease.valid)
+        made.channels = {"webhook": post, "slack": post, "email": mail}
+        return made
 
     def _starts_wait(self) -> bool:
         return self._starters.backlog > 0 or self._callers.backlog > 0
@@ -175,6 +212,7 @@ class Operator:
         """Creates crews and loops; to be called once, before Kopf runs."""
         for crew in (self._starters, self._callers, self._writers):
             crew.start()
+        self.notifier.start()
         loops: dict[str, Callable[[], Awaitable[None]]] = {
             "leadership": self.leadership.run,
             "scheduler": self.scheduler.run,
@@ -249,6 +287,7 @@ class Operator:
                 continue
             self._taken_over = True
             self.scheduler.allow()
+            self.notifier.look_at_all()
             log.info("taken over", tasks=len(self.index.tasks), running=len(self.index.runs))
             return
 
@@ -264,7 +303,14 @@ class Operator:
         self._taken_over = False
         self.adoption.leading = self.companions.complete = False
         self.executions.leave()
-        for queue in (self.records, self.statuses, self.companion_statuses, self.sweeper, self.dependents):
+        for queue in (
+            self.records,
+            self.statuses,
+            self.companion_statuses,
+            self.sweeper,
+            self.dependents,
+            self.notifier,
+        ):
             queue.forget_all()  # the new leader finds all of it by itself
 
     async def _resync(self) -> None:
@@ -285,6 +331,7 @@ class Operator:
         if not await self._callers.idle(self.settings.drain_seconds):
             log.warning("calls are still under way and will be recorded as lost", calls=self._callers.under_way)
         await self._starters.idle(5)
+        await self.notifier.rest()
         self.records.hurry()
         self.statuses.hurry()
         await self._writers.idle(5)
@@ -300,7 +347,9 @@ class Operator:
         await asyncio.gather(*self._loops, return_exceptions=True)
         for crew in (self._starters, self._callers, self._writers):
             await crew.close()
+        await self.notifier.close()
         await self.http.close()
+        await self.post.close()
         await self.api.close()
 
 

@@ -77,6 +77,16 @@ class Recorder:
         """The task was to run after an execution of another one, and the API server does not take its own."""
         self._post(task, "Warning", "NotRunAfter", "Schedule", f"Cannot run after {execution}: {error}", now)
 
+    def notification_failed(self, task: Task, problem: str, given_up: bool, now: datetime) -> None:
+        """A notification was not delivered; a further try follows unless it is given up."""
+        note = problem + (" It is given up." if given_up else " It is tried again.")
+        self._post(task, "Warning", "NotificationFailed", "Notify", note, now, once_for="up" if given_up else "")
+
+    def notifications_dropped(self, task: Task, count: int, now: datetime) -> None:
+        """More notifications wait than a status holds."""
+        note = f"Too many notifications wait to be delivered; the oldest went undelivered ({count})."
+        self._post(task, "Warning", "NotificationDropped", "Notify", note, now)
+
     def _post(
         self,
         about: Task | Subject,

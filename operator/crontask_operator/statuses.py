@@ -50,7 +50,7 @@ class Statuses:
         self._touched_again: set[Key] = set()
         self._put_off: dict[Key, int] = {}
         """How often a status gave way to starts."""
-        self.on_stored: Callable[[Task, list[Ended]], None] = lambda task, told_of: None
+        self.on_stored: list[Callable[[Task, list[Ended]], None]] = []
         """Called when a task's status is durable, with the ended executions that it tells of."""
 
     def touch(self, task: Task, *, after_start: bool = False, delay: float | None = None) -> None:
@@ -124,7 +124,8 @@ class Statuses:
         # A merge patch leaves alone what it does not name: what may end is named with null.
         body = {"status": {"disabledAt": None} | status_of_task(task).to_body()}
         await self._api.patch(TASKS, task.key.namespace, task.key.name, body, subresource="status")
-        self.on_stored(task, told_of)
+        for tell in self.on_stored:
+            tell(task, told_of)
 
 
 def status_of_task(task: Task) -> TaskStatus:

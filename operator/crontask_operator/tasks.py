@@ -19,6 +19,7 @@ from crontask_core.errors import FieldError
 from crontask_core.history import Ended
 from crontask_core.model import BY_SCHEDULE, TaskSpec, TaskStatus
 from crontask_core.names import Key
+from crontask_core.notices import FAILURES
 from crontask_core.planning.dependencies import circle_error, waiting_for
 from crontask_core.planning.task import Start, TaskObservation, TaskPlan, plan_task
 from crontask_core.tally import tally_of
@@ -29,6 +30,7 @@ from crontask_operator.executions import Executions, Prepared
 from crontask_operator.history import Keeper
 from crontask_operator.index import Index, Known, Task, packed
 from crontask_operator.metrics import Metrics
+from crontask_operator.notices import Notices
 from crontask_operator.recorder import Recorder
 from crontask_operator.statuses import SOON, Statuses
 
@@ -64,13 +66,15 @@ class Tasks:
         executions: Executions,
         statuses: Statuses,
         recorder: Recorder,
+        notices: Notices,
         metrics: Metrics,
         keeper: Keeper,
     ) -> None:
         self._index, self._setting = index, setting
         self._companions = companions
         self._executions, self._statuses = executions, statuses
-        self._recorder, self._metrics, self._keeper = recorder, metrics, keeper
+        self._recorder, self._notices = recorder, notices
+        self._metrics, self._keeper = metrics, keeper
         self.inherited_claim: datetime | None = None
         """How far the leader before this one had claimed."""
         self.on_moved: Callable[[Task], None] = lambda task: None
@@ -214,7 +218,7 @@ class Tasks:
     def _load(self, task: Task, spec_body: dict[str, Any]) -> None:
         """Reads the spec; what is wrong with it, or with what it names, becomes `task.problem`."""
         task.spec_bytes = packed(spec_body)
-        task.schedule, task.problem, task.problem_reason = None, "", ""
+        task.schedule, task.problem, task.problem_reason, task.notifies = None, "", "", False
         self._circles.discard(task.key)
         spec = None
         try:
@@ -222,6 +226,7 @@ class Tasks:
             self._index.dependencies.put(task.key, spec.after or ())
             self._companions.follow(task.key, spec)
             task.timing, task.suspended = timing(spec), spec.suspend
+            task.notifies = bool(spec.notify)
             check_task(spec, task.key, self._setting)
             schedule = read_schedule(spec, task.key, task.created, self._setting)
             problem = self._problem_of_others(task.key, spec)
@@ -281,7 +286,9 @@ class Tasks:
         uncounted = [ended for ended in task.ended if ended.name in open_then or _is_above(ended, stored.watermark)]
         for ended in sorted(uncounted, key=lambda ended: ended.finished_at):
             task.tally.ended(ended.name, ended.phase, ended.trigger, ended.reason, ended.finished_at)
-        if any(ended.phase == "Failed" for ended in uncounted) and stored.observed_generation == task.generation:
+            self._notices.ended(task, ended.name, ended.phase, ended.finished_at, None)
+        self._notices.settle(task, stored, uncounted)
+        if any(ended.phase in FAILURES for ended in uncounted) and stored.observed_generation == task.generation:
             self._disable_if_due(task, now)
         for ended in task.ended:
             ended.counted = ended not in uncounted
@@ -297,6 +304,7 @@ class Tasks:
         after = None if task.problem else task.spec().disable_after_failures
         if task.tally.disable_if_due(after, generation=task.generation, now=now):
             self._recorder.disabled(task, now)
+            self._notices.disabled(task, now)
 
     def gone(self, key: Key, uid: str, now: datetime) -> None:
         """A task does not exist any more. What runs of it is dropped (the garbage collector takes its objects), save
@@ -383,6 +391,7 @@ class Tasks:
         if plan.missed:
             self._metrics.instants("missed", len(plan.missed))
             self._recorder.missed(task, plan.missed, plan.more_missed, now)
+            self._notices.missed(task, plan.missed, now)
 
 
 def _is_unready(status: TaskStatus) -> bool:

@@ -32,7 +32,7 @@ BEFORE = Tally(succeeded=1, failed=2, cancelled=3, lost=4, skipped=5, missed=6, 
         ("Succeeded", replace(BEFORE, succeeded=2, consecutive_failures=0, last_successful=NOW)),
         ("Failed", replace(BEFORE, failed=3, consecutive_failures=3, last_failed=NOW)),
         ("Cancelled", replace(BEFORE, cancelled=4)),
-        ("Lost", replace(BEFORE, lost=5)),
+        ("Lost", replace(BEFORE, lost=5, consecutive_failures=3)),
     ],
 )
 def test_an_outcome_counts_once(phase: Phase, expected: Tally) -> None:
@@ -45,7 +45,7 @@ def test_failures_in_a_row_are_those_since_the_last_success() -> None:
     for phase in ("Failed", "Cancelled", "Failed", "Lost", "Succeeded", "Failed"):
         told(tally, phase)  # type: ignore[arg-type]
         counts.append(tally.consecutive_failures)
-    assert counts == [1, 1, 2, 2, 0, 1]
+    assert counts == [1, 1, 2, 3, 0, 1]
 
 
 def test_the_last_started_instant_never_goes_back() -> None:

@@ -73,6 +73,7 @@ class Process:
             metrics=metrics,
             api=ApiClient(self._server.connection, clock=clock, observe=metrics.call),
             http=cast(HttpExecutor, Receiver(cast(VirtualClock, clock))),
+            post=cast(HttpExecutor, Receiver(cast(VirtualClock, clock))),
         )
         operator.start()
         stop = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The expression that an answer's body must match, in RE2: no backtracking, a bounded program.
+"""Expressions that an answer's body or an output must match, in RE2: no backtracking, a bounded program.
 
 RE2's time is linear in the body, but also in the size of the compiled program:
 `a.{900}c` takes half a minute for a mebibyte. So programs are bounded here, bodies by
@@ -18,23 +18,33 @@ MAX_STEPS = 2000
 _PATH = "spec.http.success.bodyRegex"
 
 
-def check_pattern(text: str) -> None:
+def check_pattern(text: str, path: str = _PATH) -> None:
     """Raises FieldError for an expression that RE2 does not read, or that is too complex to be run on every answer."""
     try:
         steps = _compiled(text).programsize
     except re2.error as error:
         detail = b"".join(error.args).decode(errors="replace")
         remedy = "write a regular expression in the syntax of RE2"
-        raise FieldError(_PATH, text, f"is no such expression ({detail})", remedy) from error
+        raise FieldError(path, text, f"is no such expression ({detail})", remedy) from error
     if steps > MAX_STEPS:
         remedy = "shorten it, mainly its repetitions such as {900}"
-        raise FieldError(_PATH, text, f"is too complex ({steps} steps, at most {MAX_STEPS})", remedy)
+        raise FieldError(path, text, f"is too complex ({steps} steps, at most {MAX_STEPS})", remedy)
 
 
 def body_matches(request: HttpRequest, body: bytes) -> bool | None:
     """Whether `body` holds what the request's success rule wants; None where it wants nothing. May take a second."""
     regex = request.success.body_regex
     return None if regex is None else _compiled(regex).search(body) is not None
+
+
+def found(pattern: str, text: str) -> bool:
+    """Whether `text` holds what the expression describes; bounded by `effort`."""
+    return _compiled(pattern).search(text.encode()) is not None
+
+
+def effort(pattern: str, text: str) -> int:
+    """How much `found` may have to do at most, in steps of some nanoseconds."""
+    return int(_compiled(pattern).programsize) * len(text)
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 
 from crontask_core.model.action import Header, HttpMethod, SecretKeyRef, SecretName, Url
 from crontask_core.model.base import Model, rules, shaped
+from crontask_core.model.execution import Phase
 
 NotifyWhen = Literal["Failure", "Recovery", "Success", "Always", "Late", "Missed", "Disabled", "Keyword"]
 MAX_PENDING = 20
@@ -52,8 +53,8 @@ class EmailTo(Model):
 
     secret_name: SecretName
     """
-    The Secret with the server's settings: host, from, and where needed port, username, password and security
-    (starttls, tls or none; starttls by default).
+    The Secret with the server's settings: host, from, and where needed port, username, password, security (starttls,
+    tls or none; starttls by default) and ca.crt (certificates to trust in place of the system's).
     """
 
     to: list[MailAddress] = Field(min_length=1, max_length=50)
@@ -82,8 +83,8 @@ class Notify(Model):
                 ".keyword",
             ),
             (
-                "!has(self.after) || self.after == 1 || 'Failure' in self.when",
-                "after counts failures; add Failure to `when`, or remove after",
+                "!has(self.after) || self.after == 1 || 'Failure' in self.when || 'Recovery' in self.when",
+                "after counts failures; add Failure or Recovery to `when`, or remove after",
                 ".after",
             ),
         )
@@ -91,9 +92,9 @@ class Notify(Model):
 
     when: list[NotifyWhen] = Field(min_length=1, max_length=8)
     """
-    When: Failure (of `after` executions in a row), Recovery (the first success after such a failure was told of),
-    Success, Always (each end), Late (begun `lateSeconds` after its instant), Missed, Disabled (by
-    disableAfterFailures), Keyword (the output matches `keyword`).
+    When: Failure (`after` executions in a row failed or were lost), Recovery (the first success after so many),
+    Success, Always (each end), Late (begun `lateSeconds` after its instant or later), Missed (instants that were not
+    started in time), Disabled (by disableAfterFailures), Keyword (the output matches `keyword`).
     """
 
     after: int = Field(default=1, ge=1, le=1000)
@@ -120,6 +121,11 @@ class Notify(Model):
     body: str | None = Field(default=None, max_length=16_384)
     """The text, or the webhook's body; a sensible one (JSON for a webhook) where it is absent."""
 
+    @property
+    def kind(self) -> Literal["webhook", "email", "slack"]:
+        """By which way it goes."""
+        return "email" if self.email else "slack" if self.slack else "webhook"
+
 
 class PendingNotification(Model):
     """A notification that has not been delivered yet."""
@@ -134,10 +140,22 @@ class PendingNotification(Model):
     """The place in `spec.notify` of whom to tell."""
 
     execution: str | None = Field(default=None, max_length=253)
-    """The execution that it is about."""
+    """The execution that it is about; empty with Missed."""
+
+    phase: Phase | None = None
+    """How that execution had ended."""
 
     at: datetime
-    """The moment that it is about."""
+    """The moment that it is about: an execution's end, or the instant that began late or was missed."""
+
+    until: datetime | None = None
+    """The last of the instants that were missed, where there are several."""
+
+    count: int | None = Field(default=None, ge=1)
+    """How many instants were missed, at least."""
+
+    failures: int | None = Field(default=None, ge=0)
+    """How many executions had failed in a row."""
 
     tries: int = Field(default=0, ge=0)
     """How often delivery was tried."""

@@ -77,7 +77,8 @@ class TaskStatus(Model):
     conditions: list[Condition] = Field(default=[], max_length=8, json_schema_extra=keyed_list("type"))
     """
     Ready: the task can be run. Scheduled: it will run again by itself. Failing: its last execution failed. Late: its
-    last scheduled execution began more than 15 seconds after its instant, or waits for longer than that.
+    last scheduled execution began more than 15 seconds after its instant, or waits for longer than that. Notified: the
+    last notification was delivered.
     """
 
     next_runs: list[datetime] = Field(default=[], max_length=NEXT_RUNS)
@@ -107,6 +108,9 @@ class TaskStatus(Model):
     notifications: list[PendingNotification] = Field(default=[], max_length=MAX_PENDING)
     """Notifications that have not been delivered yet."""
 
+    alerting: list[int] = Field(default=[], max_length=10)
+    """The places in `spec.notify` whose number of failures in a row is reached: the next success is a Recovery."""
+
     last_run_time: datetime | None = None
     """When an execution last began, whatever caused it."""
 
@@ -129,4 +133,4 @@ class TaskStatus(Model):
     """How many ended how."""
 
     consecutive_failures: int = Field(default=0, ge=0)
-    """How many executions failed since the last success."""
+    """How many executions failed or were lost since the last success."""

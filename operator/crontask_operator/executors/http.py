@@ -9,6 +9,7 @@ its client as well is told in docs/decisions/0004-http-client.md.
 import asyncio
 import logging
 import re
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
@@ -16,7 +17,7 @@ import anyio
 import httpcore2
 
 from crontask_core.egress import EgressPolicy
-from crontask_core.httpcall import CallError, CallFacts, HttpRequest, Reason
+from crontask_core.httpcall import CallError, CallFacts, HttpRequest, PhaseSeconds, Reason
 from crontask_operator.executors.exchange import Exchange, MaySend
 from crontask_operator.executors.stream import CallFailed
 from crontask_operator.executors.transport import Resolve, Resolver, Transport
@@ -61,6 +62,10 @@ class HttpExecutor:
             finally:
                 self.active -= 1
                 self._end_threads()
+
+    async def permitted(self, host: str, port: int) -> Sequence[str]:
+        """The addresses of a host, all of them permitted by the egress policy; raises CallFailed."""
+        return await self._transport.permitted(host, port, PhaseSeconds().lookup)
 
     async def close(self) -> None:
         """Refuses further calls; those under way are their callers' to wait for or cancel."""

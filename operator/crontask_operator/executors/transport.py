@@ -75,7 +75,9 @@ class Transport:
         port = url.port or (443 if secure else 80)
         context = self._context(request.tls) if secure else None
         host = url.raw_host.decode("ascii")
-        addresses = await self._addresses(host, port, request, trace)
+        started = perf_counter()
+        addresses = await self.permitted(host, port, request.phases.lookup)
+        trace.lookup = perf_counter() - started
         stream = await _connect(addresses, port, request, trace)
         if context is not None:
             await _secure(stream, context, server_name or host, request, trace)
@@ -84,21 +86,19 @@ class Transport:
     def _context(self, tls: TlsSettings) -> ssl.SSLContext:
         return self._system if tls.ca_pem is None else _own_context(tls.ca_pem)
 
-    async def _addresses(self, host: str, port: int, request: HttpRequest, trace: Trace) -> Sequence[str]:
-        """The host's addresses; every one must be permitted, since any could be the one that answers."""
-        started = perf_counter()
+    async def permitted(self, host: str, port: int, seconds: float) -> Sequence[str]:
+        """The host's addresses, looked up within `seconds`; every one must be permitted, since any could be the one
+        that answers. Raises CallFailed."""
         try:
             addresses: Sequence[str] = (_literal(host),)
         except ValueError:
-            addresses = await self._looked_up(host, port, request)
-        trace.lookup = perf_counter() - started
+            addresses = await self._looked_up(host, port, seconds)
         for address in addresses:
             if refusal := self._verdict(address):
                 raise CallFailed(Reason.EGRESS_DENIED, f"{host} may not be reached: {refusal}")
         return addresses
 
-    async def _looked_up(self, host: str, port: int, request: HttpRequest) -> Sequence[str]:
-        seconds = request.phases.lookup
+    async def _looked_up(self, host: str, port: int, seconds: float) -> Sequence[str]:
         try:
             async with asyncio.timeout(seconds):
                 addresses = await self._resolve(host, port)

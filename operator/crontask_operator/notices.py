@@ -1,0 +1,84 @@
+"""Puts into a task's status what somebody wants to be told of it; sending is the notifier's.
+
+Called where things happen, in the same turn of the loop in which they are counted, so
+that one status patch holds both. A task without `notify` costs one look at a flag.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from crontask_core import notices
+from crontask_core.history import Ended
+from crontask_core.model import PendingNotification, Phase, TaskStatus
+from crontask_operator.index import Task
+from crontask_operator.recorder import Recorder
+
+
+class Notices:
+    """Fills the outbox of tasks; `touch` has a task's status written soon."""
+
+    def __init__(self, recorder: Recorder, touch: Callable[[Task], None]) -> None:
+        self._recorder, self._touch = recorder, touch
+
+    def ended(self, task: Task, name: str, phase: Phase, at: datetime, output: str | None) -> None:
+        """An execution has just been counted; `output` is None where it is not at hand."""
+        if not task.notifies:
+            return
+        tally = task.tally
+        made, alerting = notices.ended(
+            task.spec().notify,
+            tally.outbox.alerting if tally.outbox else (),
+            uid=task.uid,
+            execution=name,
+            phase=phase,
+            at=at,
+            failures=tally.consecutive_failures,
+            output=output,
+        )
+        tally.outbox = notices.with_alerting(tally.outbox, alerting)
+        self._add(task, made, at)
+
+    def begun(self, task: Task, name: str, scheduled_at: datetime, lateness_milliseconds: int | None) -> None:
+        """An execution has begun, so long after its instant (None where it is for none)."""
+        if task.notifies and lateness_milliseconds:
+            made = notices.begun_late(
+                task.spec().notify,
+                uid=task.uid,
+                execution=name,
+                scheduled_at=scheduled_at,
+                lateness_milliseconds=lateness_milliseconds,
+            )
+            self._add(task, made, scheduled_at)
+
+    def missed(self, task: Task, instants: Sequence[datetime], now: datetime) -> None:
+        """Instants were not started in time."""
+        if task.notifies and instants:
+            self._add(task, notices.missed(task.spec().notify, uid=task.uid, instants=instants), now)
+
+    def disabled(self, task: Task, at: datetime) -> None:
+        """The schedule is paused because of the failures of which the last execution was one."""
+        if task.notifies:
+            tally = task.tally
+            last = tally.last_execution.name if tally.last_execution else ""
+            failures = tally.consecutive_failures
+            made = notices.disabled(task.spec().notify, uid=task.uid, execution=last, at=at, failures=failures)
+            self._add(task, made, at)
+
+    def settle(self, task: Task, stored: TaskStatus, uncounted: Sequence[Ended]) -> None:
+        """At the take-over: what began late after the status was last stored is told of now."""
+        if not task.notifies:
+            return
+        told = {active.name for active in stored.active if active.started_at is not None}
+        for run in task.runs.values():
+            if run.key.name not in told:
+                self.begun(task, run.key.name, run.scheduled_at, run.lateness_milliseconds)
+        for ended in uncounted:
+            if ended.name not in told and ended.scheduled_at is not None:
+                self.begun(task, ended.name, ended.scheduled_at, ended.lateness_milliseconds)
+
+    def _add(self, task: Task, made: Sequence[PendingNotification], now: datetime) -> None:
+        if made:
+            task.tally.outbox, dropped = notices.with_new(task.tally.outbox, made)
+            if dropped:
+                self._recorder.notifications_dropped(task, dropped, now)
+            self._touch(task)
