@@ -187,15 +187,20 @@ class ApiClient:
         *,
         grace_seconds: int | None = None,
         uid: str | None = None,
+        resource_version: str | None = None,
         propagation: str = "Background",
         within: float = WITHIN_SECONDS,
     ) -> None:
-        """Deletes the object; gone already is success. With `uid` only that very one: raises Conflict for another."""
+        """Deletes the object; gone already is success.
+
+        With `uid` only that very one, with `resource_version` only as it was then: raises Conflict for another.
+        """
         options: Object = {"propagationPolicy": propagation}
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
-        if uid is not None:
-            options["preconditions"] = {"uid": uid}
+        wanted = {"uid": uid, "resourceVersion": resource_version}
+        if preconditions := {name: value for name, value in wanted.items() if value is not None}:
+            options["preconditions"] = preconditions
         data = orjson.dumps(options)
         ask = Ask("delete", "DELETE", resource, namespace, name, body=data, headers=_JSON, within=within)
         try:

@@ -25,7 +25,7 @@ class Accounts:
         task = self._index.tasks.get(run.task)
         if task is not None and task.uid == run.uid and _is_instant(task, run):
             task.unsaved.discard(run.scheduled_at)
-            self._statuses.touch(task, after_start=True)
+            self._statuses.touch(task, after_start=task.delete_after != "Dispatch")
 
     def stored(self, run: Run) -> None:
         """The final state is durable: it is counted, told of, and becomes history.

@@ -14,6 +14,7 @@ import orjson
 
 from crontask_core.history import Ended
 from crontask_core.model import Attempt, Overrides, Phase, TaskSpec, Trigger
+from crontask_core.model.policy import DeleteAfter
 from crontask_core.names import Key, execution_name
 from crontask_core.overrides import overridden
 from crontask_core.planning.dependencies import Dependencies
@@ -56,6 +57,7 @@ class Task:
     suspended: bool = False
     notifies: bool = False
     """Whether somebody wants to be told of it."""
+    delete_after: DeleteAfter = "Never"
     runs: dict[str, "Run"] = field(default_factory=dict)
     """Executions that have not ended, by name."""
     ended: list[Ended] = field(default_factory=list)
@@ -146,7 +148,7 @@ class Run:
             self.reason or None,
             None if self.trigger == "Manual" else self.scheduled_at,
             self.parent or None,
-            began=bool(self.attempts),
+            began=bool(self.attempts or self.parts),
             kept_seconds=self.kept_seconds,
         )
 

@@ -35,6 +35,7 @@ from crontask_operator.executions import Executions
 from crontask_operator.executors.calls import HttpCalls
 from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.executors.pod import PodExecutor
+from crontask_operator.farewell import Farewell
 from crontask_operator.history import Keeper
 from crontask_operator.index import Index
 from crontask_operator.isolation import each
@@ -163,6 +164,14 @@ class Operator:
             accept=by_hand.accept,
             leads=lambda: self.leadership.holding,
         )
+        farewell = Farewell(
+            self.api,
+            index,
+            clock,
+            crew=self._writers,
+            recorder=recorder,
+            leads=lambda: self.leadership.holding,
+        )
         self.adoption = Adoption(index, clock, self.executions, by_hand, self.dependents, self.sweeper, keeper)
         self.truth = Truth(
             self.api,
@@ -173,6 +182,7 @@ class Operator:
             self.adoption,
             settings.namespaces,
             self.scheduler.set,
+            farewell,
         )
         keeper.holders.append(self.dependents.holds)
         self.executions.on_ended = self.dependents.ended
@@ -182,7 +192,11 @@ class Operator:
         self.records.on_stored.append(accounts.stored)
         self.records.on_stored.append(self.dependents.stored)
         self.records.on_stored.append(keeper.run_stored)
-        self.statuses.on_stored += [keeper.status_stored, self.notifier.status_stored]
+        self.statuses.on_stored += [
+            keeper.status_stored,
+            self.notifier.status_stored,
+            lambda task, _: farewell.consider(task),
+        ]
         common: dict[str, Any] = {"reports": self.executions, "may_send": holds, "default_zone": zone}
         self.executions.executors = {
             "pod": PodExecutor(self.api, clock, starters=self._starters, others=self._writers, **common),

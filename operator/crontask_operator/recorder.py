@@ -87,6 +87,15 @@ class Recorder:
         note = f"Too many notifications wait to be delivered; the oldest went undelivered ({count})."
         self._post(task, "Warning", "NotificationDropped", "Notify", note, now)
 
+    def deleted(self, task: Task, after: str, now: datetime) -> None:
+        """The task was deleted as it wished."""
+        self._post(task, "Normal", "Deleted", "Delete", f"Deleted by itself (deleteAfter: {after}).", now)
+
+    def kept(self, task: Task, problem: str, now: datetime) -> None:
+        """The task was to be deleted and cannot be."""
+        note = f"It was to be deleted by itself (deleteAfter), which failed: {problem}"
+        self._post(task, "Warning", "NotDeleted", "Delete", note, now)
+
     def _post(
         self,
         about: Task | Subject,

@@ -218,7 +218,8 @@ class Tasks:
     def _load(self, task: Task, spec_body: dict[str, Any]) -> None:
         """Reads the spec; what is wrong with it, or with what it names, becomes `task.problem`."""
         task.spec_bytes = packed(spec_body)
-        task.schedule, task.problem, task.problem_reason, task.notifies = None, "", "", False
+        task.schedule, task.problem, task.problem_reason = None, "", ""
+        task.notifies, task.delete_after = False, "Never"
         self._circles.discard(task.key)
         spec = None
         try:
@@ -227,6 +228,7 @@ class Tasks:
             self._companions.follow(task.key, spec)
             task.timing, task.suspended = timing(spec), spec.suspend
             task.notifies = bool(spec.notify)
+            task.delete_after = spec.delete_after
             check_task(spec, task.key, self._setting)
             schedule = read_schedule(spec, task.key, task.created, self._setting)
             problem = self._problem_of_others(task.key, spec)
@@ -365,6 +367,8 @@ class Tasks:
         task.wake_at = plan.wake_at
         if plan.wake_at is None:
             self._judge(task, now)
+        if due.starts and task.delete_after == "Dispatch":
+            task.wake_at = None  # this was the one; the task goes when its record is there
         if due.starts or plan.skipped or plan.missed or plan.lost:
             self._statuses.touch(task, after_start=bool(due.starts))
 

@@ -17,6 +17,7 @@ from crontask_kube.errors import NotFound
 from crontask_kube.resources import CALENDARS, EXECUTIONS, GROUPS, PODS, TARGETS, TASKS, Resource
 from crontask_operator.adoption import Adoption
 from crontask_operator.companions import Companions
+from crontask_operator.farewell import Farewell
 from crontask_operator.index import Index, Run, Task
 from crontask_operator.isolation import each, gradually
 from crontask_operator.tasks import Tasks
@@ -45,9 +46,11 @@ class Truth:
         adoption: Adoption,
         namespaces: tuple[str, ...],
         place: Callable[[Task], None],
+        farewell: Farewell,
     ) -> None:
         self._api, self._index, self._clock = api, index, clock
-        self._companions, self._tasks, self._adoption, self._place = companions, tasks, adoption, place
+        self._companions, self._tasks, self._adoption = companions, tasks, adoption
+        self._place, self._farewell = place, farewell
         self._namespaces: tuple[str | None, ...] = namespaces or (None,)
 
     async def take_over(self) -> None:
@@ -68,6 +71,7 @@ class Truth:
             # Instants between the stored watermark and now are looked at by the first tick.
             if task.schedule is not None:
                 task.wake_at = task.schedule.next(task.watermark)
+            self._farewell.consider(task)
             self._place(task)
 
     async def resync(self) -> None:

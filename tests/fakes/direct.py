@@ -83,9 +83,11 @@ class DirectApi:
         *,
         grace_seconds: int | None = None,
         uid: str | None = None,
+        resource_version: str | None = None,
         **_: Any,
     ) -> None:
-        body: Object = {"preconditions": {"uid": uid}} if uid else {}
+        wanted = {"uid": uid, "resourceVersion": resource_version}
+        body: Object = {"preconditions": {name: value for name, value in wanted.items() if value}}
         if grace_seconds is not None:
             body["gracePeriodSeconds"] = grace_seconds
         try:

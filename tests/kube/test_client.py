@@ -99,6 +99,14 @@ async def test_delete_with_uid_spares_a_successor_of_the_name(client: ApiClient,
     assert len(server.all(PODS)) == 1
 
 
+async def test_delete_with_version_spares_what_was_changed(client: ApiClient, server: FakeApiServer) -> None:
+    version = server.put(PODS, pod("p"))["metadata"]["resourceVersion"]
+    server.edit(PODS, "p", {"metadata": {"labels": {"a": "b"}}})
+    with pytest.raises(Conflict):
+        await client.delete(PODS, "default", "p", resource_version=version)
+    assert len(server.all(PODS)) == 1
+
+
 async def test_delete_collection_takes_what_the_selector_matches(client: ApiClient, server: FakeApiServer) -> None:
     for name, task in (("p", "a"), ("q", "b"), ("r", "c")):
         server.put(PODS, pod(name, task=task))
