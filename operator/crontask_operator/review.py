@@ -9,9 +9,10 @@ from typing import Any
 from crontask_core import names
 from crontask_core.advice import advice
 from crontask_core.calendars import read_calendar
-from crontask_core.model import CalendarSpec, ExecutionSpec
+from crontask_core.model import CalendarSpec, ExecutionSpec, TargetSpec
 from crontask_core.names import Key
 from crontask_core.overrides import overridden
+from crontask_core.targets import check_target
 from crontask_core.validation import Setting, check_task, read_spec
 from crontask_kube.clock import Clock
 from crontask_operator.index import Index
@@ -26,6 +27,7 @@ class Reviewer:
             names.TASK.plural: self._task,
             names.EXECUTION.plural: self._execution,
             names.CALENDAR.plural: self._calendar,
+            names.TARGET.plural: self._target,
         }
 
     def review(self, plural: str, body: dict[str, Any]) -> list[str]:
@@ -53,4 +55,8 @@ class Reviewer:
 
     def _calendar(self, key: Key, body: dict[str, Any]) -> list[str]:
         read_calendar(key.name, CalendarSpec.model_validate(body), self._setting.default_zone)
+        return []
+
+    def _target(self, key: Key, body: dict[str, Any]) -> list[str]:
+        check_target(TargetSpec.model_validate(body))
         return []

@@ -119,7 +119,7 @@ def test_a_target_that_does_not_fit_is_told_by_the_task(places: Stage) -> None:
         task("misfit", targets=["odd"], pod=stage.pod(SCRIPT)),
     )
     ready = stage.condition("misfit", "Ready", "False")
-    assert ready["reason"] == "TargetUnfit"
+    assert ready["reason"] == "InvalidTarget"
     assert '"another" is no container of the task, and has no image' in ready["message"]
     stage.apply(target("odd", containers=[{"name": "another", "image": stage.image, "command": ["true"]}]))
     stage.condition("misfit", "Ready", "True")

@@ -38,6 +38,11 @@ REFUSED = [
     ("crontaskexecutions", {"taskRef": {"name": "open"}, "overrides": {"url": "http://x.test"}}, "spec.overrides.url"),
     ("crontaskcalendars", {"ical": "BEGIN:NONSENSE"}, "spec.ical"),
     ("crontaskcalendars", {"dates": ["2030-02-30"]}, "spec.dates"),
+    (
+        "crontasktargets",
+        {"template": {"spec": {"containers": [{"tty": True}]}}},
+        "spec.template.spec.containers[0].name",
+    ),
 ]
 
 
