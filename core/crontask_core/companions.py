@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from crontask_core.calendars import Calendar, read_calendar
 from crontask_core.model import CalendarSpec, Freeze, GroupSpec, TargetSpec, TaskSpec
 from crontask_core.names import CALENDAR, GROUP_KIND, TARGET, Kind
+from crontask_core.targets import check_target
 from crontask_core.validation import read_model
 
 ClosedReason = Literal["NotReady", "GroupSuspended", "Frozen", "Calendar"]
@@ -78,7 +79,9 @@ def read_companion(kind: Kind, name: str, body: dict[str, Any], default_zone: st
     if kind is GROUP_KIND:
         return read_model(GroupSpec, body, kind)
     if kind is TARGET:
-        return read_model(TargetSpec, body, kind)
+        target = read_model(TargetSpec, body, kind)
+        check_target(target)
+        return target
     return read_calendar(name, read_model(CalendarSpec, body, kind), default_zone)
 
 

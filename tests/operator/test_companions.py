@@ -84,6 +84,17 @@ async def test_a_broken_calendar_says_why_and_stops_only_tasks_that_name_it(worl
     assert world.condition("Ready", "frozen", GROUPS)[:2] == ("True", "Valid")
 
 
+async def test_a_target_that_cannot_be_laid_over_any_pod_says_why(world: World) -> None:
+    world.target("x", template={"spec": {"containers": [{"tty": True}]}})
+    world.pod_task(targets=["x"])
+    world.start()
+    await until(world, "12:00:30")
+    assert world.condition("Ready", "x", TARGETS)[:2] == ("False", "InvalidSpec")
+    assert "spec.template.spec.containers[0].name" in world.condition("Ready", "x", TARGETS)[2]
+    assert world.condition("Ready")[1] == "TargetNotReady"
+    assert world.outcomes() == []
+
+
 async def test_the_status_of_a_group_counts_and_is_written_only_where_it_changed(world: World) -> None:
     freeze = {"start": "2026-03-01T12:01:30Z", "end": "2026-03-01T12:03:30Z", "message": "release"}
     world.group("g", freezes=[freeze])
