@@ -23,6 +23,8 @@ def check_rule(rule: Any, made: rrule) -> str | None:
     frequency = str(rule["FREQ"][0])
     if frequency not in _PER_YEAR or _SMALL & rule.keys():
         return "recurs within a day"
+    if _interval(rule) < 1:
+        return "has an interval below 1"
     limited = any(part.startswith("BY") for part in rule)
     spaced = _interval(rule) > 1
     if frequency == "DAILY" and spaced and limited:

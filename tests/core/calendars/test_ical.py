@@ -174,6 +174,8 @@ REFUSED: list[tuple[str, str, str]] = [
     ("an unknown zone", text("DTSTART;TZID=Mars/Base:20260101T100000 DURATION:PT1H"), "unknown zone Mars/Base"),
     ("seconds", text("DTSTART:20260101T100000Z RRULE:FREQ=SECONDLY"), "recurs within a day"),
     ("minutes", text("DTSTART:20260101T100000Z RRULE:FREQ=DAILY;BYMINUTE=1,2"), "recurs within a day"),
+    ("backwards", text("DTSTART:20260101T100000Z RRULE:FREQ=DAILY;INTERVAL=-1"), "interval below 1"),
+    ("on the spot", text("DTSTART:20260101T100000Z RRULE:FREQ=DAILY;INTERVAL=0"), "interval below 1"),
     ("30 February", text("DTSTART:20260101T100000Z RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"), "never comes about"),
     ("30 February, by days", text("DTSTART:20260101 RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"), "never comes about"),
     ("out of step", text("DTSTART:20260101 RRULE:FREQ=MONTHLY;INTERVAL=12;BYMONTH=2"), "never comes about"),
