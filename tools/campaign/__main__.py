@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--tasks", type=int, default=6, help="tasks around each moment")
+    parser.add_argument("--skip", type=int, default=0, help="go on after so many years of zones, of an earlier run")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--zone", help="only this zone")
     parser.add_argument("--year", type=int, help="only this year")
@@ -37,12 +38,14 @@ def main() -> int:
     work = [(zone, year) for zone in zones for year in years]
     Random(arguments.seed).shuffle(work)
     begun = time.monotonic()
-    total, done = _run(work, arguments.seed, arguments.tasks, arguments.processes, begun + arguments.minutes * 60)
+    total, done = _run(
+        work[arguments.skip :], arguments.seed, arguments.tasks, arguments.processes, begun + arguments.minutes * 60
+    )
     report = {
         "seed": arguments.seed,
         "seconds": round(time.monotonic() - begun),
         "zones": len({zone for zone, _ in done}),
-        "years of zones": f"{len(done)} of {len(work)}",
+        "years of zones": f"{len(done)} of {len(work)}, after {arguments.skip}",
         "wrong": len(total.wrong),
         "counts": dict(sorted(total.counts.items())),
     }

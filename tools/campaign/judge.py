@@ -86,8 +86,9 @@ def compare(drawn: Drawn, name: str, piece: Piece, random: Random) -> tuple[int,
 
 def compare_with_cronsim(drawn: Drawn, name: str, after: datetime) -> str | None:
     """The next six instants beside Debian's, but for what docs/schedules.md lists; None if all is well."""
-    schedule, text = engine(drawn, name), drawn.parts[0].given
-    if schedule is None:
+    schedule, text, times = engine(drawn, name), drawn.parts[0].given, drawn.parts[0].times
+    named_all = times is not None and times.beat and not any(each.startswith("*") for each in text.split()[:2])
+    if schedule is None or named_all:  # all hours or minutes without a star are a beat to us alone
         return None
     after = _aware(after.replace(microsecond=0))
     horizon = after + timedelta(days=20)
