@@ -70,6 +70,10 @@ class Companions:
         """Raised with every change; a plan that was made before it is made again."""
         self.on_problem: Callable[[Kind, Key, str, Problem], None] = lambda kind, key, uid, problem: None
         """Called with an object (its kind, key and uid) that cannot be used, and why."""
+        self.on_moved: Callable[[Key], None] = lambda task: None
+        """Called with a task that names another group than before."""
+        self.on_group: Callable[[Key], None] = lambda group: None
+        """Called with a group that has changed."""
         self.review: Callable[[Key, int], None] = lambda task, place: None
         """Called with each task that a change concerns, and its place among those that the change concerns."""
 
@@ -136,7 +140,10 @@ class Companions:
 
     def follow(self, task: Key, spec: TaskSpec | None) -> None:
         """A task exists and names these; None for one that does not exist, or cannot be read."""
+        group = self.group_of(task)
         self._follow((TASK, task), references(spec) if spec is not None else ())
+        if group != self.group_of(task):
+            self.on_moved(task)
 
     def _follow(self, ref: Ref, names: tuple[Reference, ...]) -> None:
         namespace = ref[1].namespace
@@ -238,6 +245,8 @@ class Companions:
 
     def _changed(self, ref: Ref) -> None:
         self.revision += 1
+        if ref[0] is GROUP_KIND:
+            self.on_group(ref[1])
         for user in self._named_by.get(ref, ()):
             if user[0] is TASK:
                 self._to_review[user[1]] = None
