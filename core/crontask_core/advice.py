@@ -79,10 +79,12 @@ def _density(spec: TaskSpec, schedule: Schedule, begins: datetime) -> Iterator[s
     found, more = instants(schedule, begins, begins + _DAY - SECOND, MANY - 1)
     if more:
         yield f"The task runs more than {MANY:,} times a day."
-    after = schedule.next(begins)
-    if after is None or not spec.splay_seconds:
+    if not spec.splay_seconds:
         return
-    gap = min(later - at for at, later in pairwise([begins, *(found or [after])]))
+    spread = [at for at in (begins, *found) if at != spec.first_run_at]
+    after = schedule.next(spread[-1] if spread else begins)
+    times = [*spread, after] if after is not None else spread
+    gap = min((later - at for at, later in pairwise(times)), default=timedelta.max)
     if timedelta(seconds=spec.splay_seconds) > gap:
         yield (
             f"spec.splaySeconds: {spec.splay_seconds} s are longer than the {gap.total_seconds():.0f} s between two"

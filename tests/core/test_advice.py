@@ -54,6 +54,7 @@ ROWS: list[tuple[dict[str, Any], list[str]]] = [
     ({"schedule": "0,10 0 * * *", "splaySeconds": 900}, ["900 s are longer than the 600 s"]),
     ({"schedule": "0 0 1 * *", "splaySeconds": 86_400}, []),
     ({"schedule": "@at 2027-01-01T00:00:00Z", "splaySeconds": 86_400}, []),
+    ({"schedule": "0 12 * * *", "firstRunAt": "2026-11-22T11:59:00Z", "splaySeconds": 3600}, []),
     # Changes of the clocks: 28 March and 31 October 2027.
     ({"schedule": "30 2 * * *"}, []),
     ({"schedule": "30 4 * * *"} | BERLIN, []),
