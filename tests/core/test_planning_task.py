@@ -1,7 +1,7 @@
 """What becomes of a task's instants: one row for each situation, compared as a whole plan; the laws as properties."""
 
 from bisect import bisect_right
-from collections.abc import Container
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crontask_core.ledger import COUNTED, EMPTY, ON_TIME, SECOND, Entry, at_once
 from crontask_core.model import TaskSpec
-from crontask_core.planning.task import COUNTED, ON_TIME, Start, TaskObservation, TaskPlan, plan_task
-from crontask_core.schedule import Schedule, parse
+from crontask_core.planning.overlap import Load, Start
+from crontask_core.planning.passed import latest_instants
+from crontask_core.planning.task import TaskObservation, TaskPlan, passed_over, plan_task
+from crontask_core.schedule import Schedule, instants, parse
 
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
 MINUTELY = "* * * * *"
 ACTIONS: dict[str, dict[str, Any]] = {
     "pod": {"pod": {"image": "shop/report:1"}},
@@ -33,27 +35,72 @@ def times(text: str) -> tuple[datetime, ...]:
     return tuple(clock(word) for word in text.split())
 
 
+@dataclass(frozen=True)
+class Outcomes:
+    """A plan as the table tells it: what is done, and the outcome of each instant, looked up one by one."""
+
+    starts: tuple[Start, ...]
+    queued: tuple[Start, ...]
+    stops: tuple[str, ...]
+    lost: tuple[datetime, ...]
+    instants: dict[datetime, tuple[str, str | None]]
+    watermark: datetime | None
+    wake_at: datetime | None
+
+
 def plan(
     watermark: str,
     *,
     starts: str = "",
     catch_up: str = "",
+    queued: str = "",
     stops: tuple[str, ...] = (),
     skipped: str = "",
     missed: str = "",
     lost: str = "",
     wake: str = "",
-) -> TaskPlan:
-    """A plan; what is not named is empty."""
-    return TaskPlan(
+) -> Outcomes:
+    """A plan; what is not named is empty. Skipped and missed ones with another reason than usual: 10:01=Calendar."""
+    waiting = [word.partition("=") for word in queued.split()]
+    told = dict[datetime, tuple[str, str | None]]()
+    told |= dict.fromkeys(times(starts), ("Started", None)) | dict.fromkeys(times(catch_up), ("Late", "CatchUp"))
+    told |= {clock(at): ("Queued", why or "Overlap") for at, _, why in waiting}
+    told |= dict.fromkeys(times(lost), ("Lost", None))
+    for words, outcome, usual in ((skipped, "Skipped", "Overlap"), (missed, "Missed", "Downtime")):
+        for at, _, why in (word.partition("=") for word in words.split()):
+            told[clock(at)] = (outcome, why or usual)
+    return Outcomes(
         starts=(*(Start(at, "CatchUp") for at in times(catch_up)), *(Start(at, "Schedule") for at in times(starts))),
+        queued=tuple(Start(clock(at), "CatchUp" if why == "CatchUp" else "Schedule") for at, _, why in waiting),
         stops=stops,
-        skipped=times(skipped),
-        missed=times(missed),
         lost=times(lost),
+        instants=told,
         watermark=clock(watermark),
         wake_at=clock(wake) if wake else None,
     )
+
+
+def told(made: TaskPlan, schedule: Schedule) -> Outcomes:
+    """A plan in the words of the table. An instant with two outcomes fails here."""
+    outcomes = dict[datetime, tuple[str, str | None]]()
+    for entry in made.entries:
+        for at in instants(schedule, entry.first - SECOND, entry.last, 10_000)[0]:
+            assert at not in outcomes, f"{at} has two outcomes"
+            outcomes[at] = (entry.outcome, entry.reason)
+    return Outcomes(made.starts, made.queued, made.stops, made.lost, outcomes, made.watermark, made.wake_at)
+
+
+class Recorded:
+    """Instants that have an execution."""
+
+    def __init__(self, known: Iterable[datetime] = ()) -> None:
+        self.known = set(known)
+
+    def outcome(self, at: datetime) -> Entry | None:
+        return at_once(at, "Started") if at in self.known else None
+
+    def between(self, after: datetime, upto: datetime) -> Iterable[datetime]:
+        return [at for at in self.known if after < at <= upto]
 
 
 @dataclass(frozen=True)
@@ -61,7 +108,7 @@ class Row:
     """A situation, told in a sentence, and the whole plan for it."""
 
     says: str
-    expected: TaskPlan
+    expected: Outcomes
     watermark: str
     now: str
     schedule: str = MINUTELY
@@ -70,6 +117,10 @@ class Row:
     claimed: str = ""
     known: str = ""
     active: tuple[str, ...] = ()
+    waiting: int = 0
+    catching_up: int = 0
+    closed: str = ""
+    disabled: bool = False
 
 
 FORBID, REPLACE, ALLOW = ({"concurrencyPolicy": policy} for policy in ("Forbid", "Replace", "Allow"))
@@ -160,7 +211,7 @@ DEADLINE_ROWS = [
     ),
     Row(
         "beyond its starting deadline it is missed, however small the deadline",
-        plan("10:01:05.001", missed="10:01", wake="10:02"),
+        plan("10:01:05.001", missed="10:01=Deadline", wake="10:02"),
         "10:00",
         "10:01:05.001",
         spec={"startingDeadlineSeconds": 5},
@@ -174,14 +225,14 @@ DEADLINE_ROWS = [
     ),
     Row(
         "nothing beyond the deadline is made up for",
-        plan("10:02:31", missed="10:01 10:02", wake="10:03"),
+        plan("10:02:31", missed="10:01=Deadline 10:02=Deadline", wake="10:03"),
         "10:00",
         "10:02:31",
         spec={"startingDeadlineSeconds": 30},
     ),
     Row(
         "what is within the deadline is made up for",
-        plan("10:02:30", catch_up="10:02", missed="10:01", wake="10:03"),
+        plan("10:02:30", catch_up="10:02", missed="10:01=Deadline", wake="10:03"),
         "10:00",
         "10:02:30",
         spec={"startingDeadlineSeconds": 30},
@@ -189,7 +240,66 @@ DEADLINE_ROWS = [
 ]
 
 SUSPENDED_ROWS = [
-    Row("a suspended task starts nothing and sleeps", plan("10:03"), "10:00", "10:03", spec={"suspend": True}),
+    Row(
+        "a suspended task starts nothing and sleeps",
+        plan("10:03", skipped="10:01=Suspended 10:02=Suspended 10:03=Suspended"),
+        "10:00",
+        "10:03",
+        spec={"suspend": True},
+    ),
+    Row(
+        "a task that its failures have paused starts nothing and sleeps",
+        plan("10:02", skipped="10:01=Disabled 10:02=Disabled"),
+        "10:00",
+        "10:02",
+        disabled=True,
+    ),
+    Row(
+        "a pause with an end skips what lies before it, and the task wakes behind it",
+        plan("10:01", skipped="10:01=Suspended", wake="10:05"),
+        "10:00",
+        "10:01",
+        spec={"suspendUntil": "2026-11-22T10:05:00Z"},
+    ),
+    Row(
+        "at the end of a pause the task goes on, with that very instant",
+        plan("10:05:01", starts="10:05", skipped="10:03=Suspended 10:04=Suspended", wake="10:06"),
+        "10:02",
+        "10:05:01",
+        spec={"suspendUntil": "2026-11-22T10:05:00Z"},
+    ),
+    Row(
+        "a pause that ended during an outage is told from the outage",
+        plan(
+            "10:05:30", catch_up="10:05", skipped="10:01=Suspended 10:02=Suspended", missed="10:03 10:04", wake="10:06"
+        ),
+        "10:00",
+        "10:05:30",
+        spec={"suspendUntil": "2026-11-22T10:02:30Z"},
+    ),
+    Row(
+        "a closed instant is skipped, and the others start",
+        plan("10:00:03", starts="10:00:01 10:00:03", skipped="10:00:02=Calendar", wake="10:00:04"),
+        "10:00",
+        "10:00:03",
+        EACH_SECOND,
+        closed="10:00:02",
+    ),
+    Row(
+        "a closed instant is neither made up for nor in the way of an earlier one",
+        plan("10:02:30", catch_up="10:01", skipped="10:02=Calendar", wake="10:03"),
+        "10:00",
+        "10:02:30",
+        closed="10:02",
+    ),
+    Row(
+        "a pause comes before a calendar",
+        plan("10:01", skipped="10:01=Suspended"),
+        "10:00",
+        "10:01",
+        spec={"suspend": True},
+        closed="10:01",
+    ),
     Row(
         "after a resume, which moves the watermark to its time, nothing is replayed",
         plan("10:03:20", wake="10:04"),
@@ -280,7 +390,7 @@ CLAIMED_ROWS = [
 CLAIMED_ROWS += [
     Row(
         "a pause does not hide the calls that were claimed before it and left no record",
-        plan("10:03", lost="10:01"),
+        plan("10:03", lost="10:01", skipped="10:02=Suspended 10:03=Suspended"),
         "10:00",
         "10:03",
         action="http",
@@ -289,7 +399,7 @@ CLAIMED_ROWS += [
     ),
     Row(
         "a paused task whose claimed calls are recorded has lost nothing",
-        plan("10:03"),
+        plan("10:03", skipped="10:03=Suspended"),
         "10:00",
         "10:03",
         action="http",
@@ -299,14 +409,21 @@ CLAIMED_ROWS += [
     ),
     Row(
         "a paused task has lost nothing of what lies below its watermark",
-        plan("10:03"),
+        plan("10:03", skipped="10:03=Suspended"),
         "10:02",
         "10:03",
         action="http",
         spec={"suspend": True},
         claimed="10:02",
     ),
-    Row("a paused pod is not lost", plan("10:03"), "10:00", "10:03", spec={"suspend": True}, claimed="10:01"),
+    Row(
+        "a paused pod is not lost",
+        plan("10:01:30", skipped="10:01=Suspended"),
+        "10:00",
+        "10:01:30",
+        spec={"suspend": True},
+        claimed="10:01",
+    ),
     Row(
         "where the task says that a lost call may run again, it starts as if nobody had claimed it",
         plan("10:01:03", starts="10:01", wake="10:02"),
@@ -400,6 +517,167 @@ OVERLAP_ROWS = [
     ),
 ]
 
+
+def queue(**spec: Any) -> dict[str, Any]:
+    return {"concurrencyPolicy": "Queue"} | spec
+
+
+LIMIT_ROWS = [
+    Row(
+        "Forbid with room for another starts it",
+        plan("10:00:02", starts="10:00:01", skipped="10:00:02", wake="10:00:03"),
+        "10:00",
+        "10:00:02",
+        EACH_SECOND,
+        spec=FORBID | {"concurrencyLimit": 2},
+        active=("a",),
+    ),
+    Row(
+        "Forbid takes what waits for active",
+        plan("10:01", skipped="10:01", wake="10:02"),
+        "10:00",
+        "10:01",
+        spec=FORBID,
+        waiting=1,
+    ),
+    Row(
+        "Forbid does not count what is made up for and waits itself",
+        plan("10:01", starts="10:01", wake="10:02"),
+        "10:00",
+        "10:01",
+        spec=FORBID,
+        waiting=3,
+        catching_up=3,
+    ),
+    Row(
+        "Replace with room for two stops the oldest so that there is room",
+        plan("10:00:01", starts="10:00:01", stops=("a",), wake="10:00:02"),
+        "10:00",
+        "10:00:01",
+        EACH_SECOND,
+        spec=REPLACE | {"concurrencyLimit": 2},
+        active=("a", "b"),
+    ),
+    Row(
+        "Replace with room stops nothing",
+        plan("10:01", starts="10:01", wake="10:02"),
+        "10:00",
+        "10:01",
+        spec=REPLACE | {"concurrencyLimit": 2},
+        active=("a",),
+    ),
+    Row("Queue starts where nothing runs", plan("10:01", starts="10:01", wake="10:02"), "10:00", "10:01", spec=queue()),
+    Row(
+        "Queue lets it wait where something runs",
+        plan("10:01", queued="10:01", wake="10:02"),
+        "10:00",
+        "10:01",
+        spec=queue(),
+        active=("a",),
+    ),
+    Row(
+        "Queue lets it wait behind what waits, also where there is room",
+        plan("10:01", queued="10:01", wake="10:02"),
+        "10:00",
+        "10:01",
+        spec=queue(),
+        waiting=1,
+    ),
+    Row(
+        "Queue of several starts as many as may run, lets as many wait as may wait, and skips the others",
+        plan(
+            "10:00:05",
+            starts="10:00:01 10:00:02",
+            queued="10:00:03",
+            skipped="10:00:04=Limit 10:00:05=Limit",
+            wake="10:00:06",
+        ),
+        "10:00",
+        "10:00:05",
+        EACH_SECOND,
+        spec=queue(concurrencyLimit=2, queueLimit=1),
+    ),
+    Row(
+        "a full queue takes no more",
+        plan("10:01", skipped="10:01=Limit", wake="10:02"),
+        "10:00",
+        "10:01",
+        spec=queue(queueLimit=3),
+        active=("a",),
+        waiting=3,
+    ),
+    Row(
+        "a missed instant that is made up for waits as well",
+        plan("10:02:30", queued="10:02=CatchUp", missed="10:01", wake="10:03"),
+        "10:00",
+        "10:02:30",
+        spec=queue(),
+        active=("a",),
+    ),
+]
+
+ALL = {"missed": {"policy": "All"}}
+MISSED_ROWS = [
+    Row(
+        "All lets every missed instant wait, to be started one by one",
+        plan("10:03:30", queued="10:01=CatchUp 10:02=CatchUp 10:03=CatchUp", wake="10:04"),
+        "10:00",
+        "10:03:30",
+        spec=ALL,
+    ),
+    Row(
+        "All with a limit makes up for the latest ones",
+        plan("10:03:30", queued="10:02=CatchUp 10:03=CatchUp", missed="10:01=Limit", wake="10:04"),
+        "10:00",
+        "10:03:30",
+        spec={"missed": {"policy": "All", "limit": 2}},
+    ),
+    Row(
+        "All counts what is being made up for already",
+        plan("10:03:30", queued="10:03=CatchUp", missed="10:01=Limit 10:02=Limit", wake="10:04"),
+        "10:00",
+        "10:03:30",
+        spec={"missed": {"policy": "All", "limit": 3}},
+        waiting=2,
+        catching_up=2,
+    ),
+    Row(
+        "All starts what is on time at once, beside what waits",
+        plan("10:03", starts="10:03", queued="10:01=CatchUp 10:02=CatchUp", wake="10:04"),
+        "10:00",
+        "10:03",
+        spec=ALL,
+    ),
+    Row(
+        "under Queue what is on time waits behind what is made up for",
+        plan("10:02", queued="10:01=CatchUp 10:02", wake="10:03"),
+        "10:00",
+        "10:02",
+        spec=ALL | queue(),
+    ),
+    Row(
+        "what lies further back than withinSeconds is not made up for",
+        plan("10:03:30", queued="10:02=CatchUp 10:03=CatchUp", missed="10:01=Window", wake="10:04"),
+        "10:00",
+        "10:03:30",
+        spec={"missed": {"policy": "All", "withinSeconds": 90}},
+    ),
+    Row(
+        "nor is the latest one",
+        plan("10:01:31", missed="10:01=Window", wake="10:02"),
+        "10:00",
+        "10:01:31",
+        spec={"missed": {"policy": "Latest", "withinSeconds": 30}},
+    ),
+    Row(
+        "withinSeconds does not concern what is on time",
+        plan("10:01:14", starts="10:01", wake="10:02"),
+        "10:00",
+        "10:01:14",
+        spec={"missed": {"policy": "Latest", "withinSeconds": 1}},
+    ),
+]
+
 FORM_ROWS = [
     Row("a manual task is never due", plan("10:01"), "10:00", "10:01", "@manual"),
     Row(
@@ -433,7 +711,17 @@ FORM_ROWS = [
     ),
 ]
 
-ROWS = [*ON_TIME_ROWS, *LATE_ROWS, *DEADLINE_ROWS, *SUSPENDED_ROWS, *CLAIMED_ROWS, *OVERLAP_ROWS, *FORM_ROWS]
+ROWS = [
+    *ON_TIME_ROWS,
+    *LATE_ROWS,
+    *DEADLINE_ROWS,
+    *SUSPENDED_ROWS,
+    *CLAIMED_ROWS,
+    *OVERLAP_ROWS,
+    *LIMIT_ROWS,
+    *MISSED_ROWS,
+    *FORM_ROWS,
+]
 
 
 def task_spec(schedule: str, action: str, spec: dict[str, Any]) -> TaskSpec:
@@ -447,10 +735,14 @@ def test_situation(row: Row) -> None:
         spec=task_spec(row.schedule, row.action, row.spec),
         watermark=clock(row.watermark),
         claimed_through=clock(row.claimed) if row.claimed else None,
-        known=times(row.known),
-        active=row.active,
+        known=Recorded(times(row.known)),
+        load=Load(row.active, row.waiting, row.catching_up),
+        closed=(lambda at: "Calendar" if at in times(row.closed) else None) if row.closed else None,
+        disabled=row.disabled,
     )
-    assert plan_task(seen, clock(row.now)) == row.expected
+    made = plan_task(seen, clock(row.now))
+    assert told(made, seen.schedule) == row.expected
+    assert [entry.first for entry in made.found] == sorted(times(row.known))
 
 
 class Counting:
@@ -469,33 +761,77 @@ class Counting:
 
 
 @pytest.mark.parametrize("outage", [timedelta(minutes=10), timedelta(days=1), timedelta(days=3650)])
-@pytest.mark.parametrize("policy", ["Skip", "Latest"])
+@pytest.mark.parametrize("policy", ["Skip", "Latest", "All"])
 def test_the_work_after_an_outage_does_not_grow_with_it(outage: timedelta, policy: str) -> None:
     schedule = Counting(parse(EACH_SECOND))
     now = DAY + outage
     spec = task_spec(EACH_SECOND, "pod", {"missed": {"policy": policy}})
-    seen = TaskObservation(schedule, spec, DAY, None, (), ())
 
-    made = plan_task(seen, now)
+    made = plan_task(TaskObservation(schedule, spec, DAY, None, Recorded()), now)
 
-    assert schedule.calls <= COUNTED + 20
-    recent = tuple(now - SECOND * n for n in range(14, -1, -1))
-    assert made == TaskPlan(
-        starts=tuple(Start(at, "Schedule") for at in recent),
-        missed=tuple(DAY + SECOND * n for n in range(1, COUNTED + 1)),
-        more_missed=True,
-        watermark=now,
-        wake_at=now + SECOND,
+    assert schedule.calls <= COUNTED + 70
+    assert made.starts == tuple(Start(now - SECOND * n, "Schedule") for n in range(14, -1, -1))
+    made_up_for = [now - SECOND * n for n in range(24, 14, -1)] if policy == "All" else []
+    assert made.queued == tuple(Start(at, "CatchUp") for at in made_up_for)
+    assert (made.watermark, made.wake_at) == (now, now + SECOND)
+    ledger = EMPTY
+    for entry in made.entries:
+        ledger = ledger.record(entry)
+    missed, started = ledger.entries[0], ledger.entries[-1]
+    reason = "Limit" if policy == "All" else "Downtime"
+    last = (made_up_for or [now - SECOND * 14])[0] - SECOND
+    assert (missed.first, missed.last, missed.outcome, missed.reason) == (
+        DAY + SECOND,
+        now - SECOND * 15,
+        "Missed",
+        reason,
     )
+    assert missed.size >= COUNTED
+    assert (started.outcome, started.size) == ("Started", 15)
+
+
+def test_an_outage_is_cut_where_another_reason_begins() -> None:
+    now = DAY + timedelta(days=300)
+    rules = {"missed": {"policy": "All", "limit": 3, "withinSeconds": 7200}, "suspendUntil": "2026-12-22T00:00:00Z"}
+    seen = TaskObservation(parse(MINUTELY), task_spec(MINUTELY, "pod", rules), DAY, None, Recorded())
+
+    made = plan_task(seen, now + SECOND * 30)
+
+    ledger = EMPTY
+    for entry in made.entries:
+        ledger = ledger.record(entry)
+    minute = timedelta(minutes=1)
+    assert [(entry.first, entry.last, entry.outcome, entry.reason) for entry in ledger.entries] == [
+        (DAY + minute, DAY + timedelta(days=30) - minute, "Skipped", "Suspended"),
+        (DAY + timedelta(days=30), now - minute * 120, "Missed", "Window"),
+        (now - minute * 119, now - minute * 3, "Missed", "Limit"),
+        (now - minute * 2, now, "Queued", "CatchUp"),
+    ]
+    assert made.queued == tuple(Start(now - minute * n, "CatchUp") for n in (2, 1, 0))
 
 
 def test_the_latest_of_a_long_outage_is_made_up_for() -> None:
     now = DAY + timedelta(days=1, seconds=30)
-    seen = TaskObservation(parse(MINUTELY), task_spec(MINUTELY, "pod", {}), DAY, None, (), ())
+    seen = TaskObservation(parse(MINUTELY), task_spec(MINUTELY, "pod", {}), DAY, None, Recorded())
     made = plan_task(seen, now)
     assert made.starts == (Start(DAY + timedelta(days=1), "CatchUp"),)
-    assert len(made.missed) == COUNTED
-    assert made.more_missed
+    assert sum(entry.size for entry in made.entries if entry.outcome == "Missed") >= COUNTED
+
+
+@pytest.mark.parametrize("schedule", [EACH_SECOND, MINUTELY, "17 3 * * *", "0 * 12 * * *", "@every 90s", "@yearly"])
+@pytest.mark.parametrize("count", [1, 7, 1000])
+def test_the_latest_instants_are_found_from_behind(schedule: str, count: int) -> None:
+    read = parse(schedule, anchor=DAY)
+    upto = DAY + (timedelta(days=20) if schedule != EACH_SECOND else timedelta()) + timedelta(seconds=4711)
+    assert latest_instants(read, DAY, upto, count) == instants(read, DAY, upto, 100_000)[0][-count:]
+
+
+def test_what_nobody_planned_is_one_range() -> None:
+    made = passed_over(parse(MINUTELY), DAY, DAY + timedelta(days=2), "Edited")
+    assert made is not None
+    assert (made.first, made.last) == (DAY + timedelta(minutes=1), DAY + timedelta(days=2))
+    assert COUNTED < made.size <= 2880
+    assert passed_over(parse("@yearly"), DAY, DAY + timedelta(days=2), "Edited") is None
 
 
 @dataclass(frozen=True)
@@ -519,9 +855,14 @@ def _moments(longest: int) -> st.SearchStrategy[datetime]:
 
 specs = st.fixed_dictionaries(
     {
-        "concurrencyPolicy": st.sampled_from(["Allow", "Forbid", "Replace"]),
+        "concurrencyPolicy": st.sampled_from(["Allow", "Forbid", "Replace", "Queue"]),
+        "concurrencyLimit": st.none() | st.integers(1, 3),
         "startingDeadlineSeconds": st.none() | st.integers(0, 100),
-        "missed": st.fixed_dictionaries({"policy": st.sampled_from(["Skip", "Latest"])}),
+        "suspend": st.just(False) | st.just(False) | st.booleans(),
+        "suspendUntil": st.none() | _moments(500).map(lambda at: at.isoformat()),
+        "missed": st.fixed_dictionaries({"policy": st.just("Skip")})
+        | st.fixed_dictionaries({"policy": st.just("Latest"), "withinSeconds": st.none() | st.integers(1, 200)})
+        | st.fixed_dictionaries({"policy": st.just("All"), "limit": st.none() | st.integers(1, 30)}),
     }
 )
 dense = st.integers(1, 3).map(lambda step: frozenset(range(0, 400, step)))
@@ -541,7 +882,8 @@ def listed(seconds: frozenset[int]) -> Listed:
     passed=_moments(400),
     claimed=st.none() | _moments(400),
     known=st.frozensets(st.integers(0, 400), max_size=40),
-    active=st.sampled_from([(), ("a",), ("a", "b")]),
+    load=st.builds(Load, st.sampled_from([(), ("a",), ("a", "b")]), st.just(5), st.integers(0, 5)),
+    closed=st.none() | st.frozensets(st.integers(0, 700)),
 )
 def test_each_instant_has_exactly_one_outcome(
     schedule: Listed,
@@ -551,24 +893,46 @@ def test_each_instant_has_exactly_one_outcome(
     passed: datetime,
     claimed: datetime | None,
     known: frozenset[int],
-    active: tuple[str, ...],
+    load: Load,
+    closed: frozenset[int] | None,
 ) -> None:
     now = watermark + (passed - DAY)
     recorded = {DAY + SECOND * second for second in known}
-    seen = TaskObservation(schedule, task_spec(MINUTELY, action, spec), watermark, claimed, recorded, active)
+    shut = {DAY + SECOND * second for second in closed or ()}
+    seen = TaskObservation(
+        schedule,
+        task_spec(MINUTELY, action, spec),
+        watermark,
+        claimed,
+        Recorded(recorded),
+        load,
+        (lambda at: "Calendar" if at in shut else None) if closed is not None else None,
+    )
 
     made = plan_task(seen, now)
 
-    due = {at for at in schedule.instants if watermark < at <= now}
-    named = [*(start.scheduled_at for start in made.starts), *made.skipped, *made.missed, *made.lost]
-    assert len(named) == len(set(named)), "an instant has two outcomes"
-    assert not set(named) & recorded, "an instant that has its execution gets another outcome"
-    left = due - recorded - set(named)
-    assert set(named) <= due
-    assert not left or (made.more_missed and len(due) > COUNTED), "an instant has no outcome"
-    assert all(now - at > ON_TIME - SECOND for at in left), "a recent instant was left out"
+    ledger = EMPTY
+    for entry in (*made.entries, *made.found):
+        ledger = ledger.record(entry) if entry.first == entry.last else ledger.fill(entry)
+    due = [at for at in schedule.instants if watermark < at <= now]
+    for at in due:
+        assert ledger.since is not None or ledger.at(at) is not None, "an instant has no outcome"
+    points = [entry.first for entry in made.entries if entry.first == entry.last]
+    assert len(points) == len(set(points)), "an instant has two outcomes"
+    assert not set(points) & recorded, "an instant that has its execution gets another outcome"
+    assert set(points) <= set(due)
+    begun = [start.scheduled_at for start in (*made.starts, *made.queued)]
+    assert len(begun) == len(set(begun))
+    for at in begun:
+        entry = next(entry for entry in made.entries if entry.first == at)
+        assert entry.outcome in ("Started", "Late", "Queued")
+        assert at not in shut
+    limit = None if spec["concurrencyPolicy"] == "Allow" else spec["concurrencyLimit"] or 1
+    if limit is not None and made.starts:
+        assert len(load.active) + len(made.starts) - len(made.stops) <= limit
+    recent = {at for at in due if now - at < ON_TIME - SECOND}
+    assert recent <= {*points, *recorded}, "a recent instant was left out"
     assert made.watermark == now
-    assert made.wake_at == schedule.next(now)
 
 
 @dataclass(frozen=True)
@@ -603,14 +967,14 @@ def test_no_instant_starts_twice_whatever_the_clock_and_the_leaders_do(
         if look.new_leader:
             watermark, inherited = stored, claimed
         claimed = max(claimed, now)
-        seen = TaskObservation(schedule, task_spec(MINUTELY, action, spec), watermark, inherited, started, ())
+        seen = TaskObservation(schedule, task_spec(MINUTELY, action, spec), watermark, inherited, Recorded(started))
         made = plan_task(seen, now)
         assert made.watermark is not None
         assert made.watermark >= watermark
         assert made.wake_at is None or made.wake_at > max(now, watermark)
         watermark = made.watermark
         stored = watermark if look.remembers else stored
-        started += [start.scheduled_at for start in made.starts]
+        started += [start.scheduled_at for start in (*made.starts, *made.queued)]
     assert len(started) == len(set(started))
     assert set(started) <= set(schedule.instants)
 
@@ -621,11 +985,10 @@ def test_a_call_without_a_record_is_never_sent_again(schedule: Listed, spec: dic
     """The hardest case: each leader dies right after its sends, before any record and any status."""
     now, claimed = DAY, None
     sent: list[datetime] = []
-    nothing: Container[datetime] = ()
     for seconds in story:
         now += SECOND * seconds
-        made = plan_task(TaskObservation(schedule, task_spec(MINUTELY, "http", spec), DAY, claimed, nothing, ()), now)
-        assert not set(sent) & {start.scheduled_at for start in made.starts}
+        made = plan_task(TaskObservation(schedule, task_spec(MINUTELY, "http", spec), DAY, claimed, Recorded()), now)
+        assert not set(sent) & {start.scheduled_at for start in (*made.starts, *made.queued)}
         assert set(sent[-5:]) <= set(made.lost) or len(made.lost) >= COUNTED
         sent += [start.scheduled_at for start in made.starts]
         claimed = now

@@ -1,23 +1,42 @@
-"""What becomes of a task's instants up to `now`: started, skipped, missed or lost.
+"""What becomes of a task's instants up to `now`: started, queued, skipped, missed or lost.
 
 Laws 1 to 3 of the architecture live here. An instant within `ON_TIME` of now is
 simply started, whatever the policy for missed ones: that covers a restart of
 the operator. Later ones were missed by an outage, and `missed.policy` speaks.
-The work is bounded by `COUNTED`, however long the outage lasted.
+The work is bounded by `COUNTED`, however long the outage lasted. The order of
+questions is that of docs/policies.md: has the instant its outcome already? was
+it claimed by an earlier leader? is the task paused, or the time closed? is it
+too late? does something else still run? The last one is asked in `overlap`.
 """
 
-from collections.abc import Container
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from crontask_core.model import TaskSpec, Trigger
+from crontask_core.ledger import COUNTED, ON_TIME, SECOND, Entry, at_once
+from crontask_core.model import TaskSpec
+from crontask_core.model.ledger import Outcome
+from crontask_core.planning.overlap import IDLE, Load, Start, make_room
+from crontask_core.planning.passed import latest_instants
 from crontask_core.schedule import Schedule, instants
 
-ON_TIME = timedelta(seconds=15)
-"""Longer than a restart with 10,000 tasks takes, shorter than a minute: no instant of `* * * * *` is started late."""
+DEFAULT_CATCH_UP = 10
+"""How many instants `missed.policy: All` starts where the task names no limit."""
+_EPSILON = timedelta(microseconds=1)
 
-COUNTED = 100
-"""How many missed instants are counted one by one after an outage."""
+Closed = Callable[[datetime], str | None]
+"""Why nothing is started at an instant by itself: Calendar, Frozen, GroupSuspended; None where it is open."""
+
+
+class Known(Protocol):
+    """Instants that have their outcome already: in the ledger, or by an execution or a pod."""
+
+    def outcome(self, at: datetime) -> Entry | None:
+        """The outcome of the instant."""
+
+    def between(self, after: datetime, upto: datetime) -> Iterable[datetime]:
+        """The instants in (after, upto] that have an execution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +49,13 @@ class TaskObservation:
     """Instants up to this one have their outcome."""
     claimed_through: datetime | None
     """How far an earlier leader had claimed when this one took over."""
-    known: Container[datetime]
-    """Instants that already have an execution or a pod."""
-    active: tuple[str, ...]
-    """Names of the executions that have not ended."""
+    known: Known
+    load: Load = IDLE
+    """What runs and waits of the task."""
+    closed: Closed | None = None
+    """None where the task has neither group nor calendars."""
     disabled: bool = False
-    """Whether the schedule is paused because of `disableAfterFailures`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """An instant to be started now."""
-
-    scheduled_at: datetime
-    trigger: Trigger
+    """Whether the task is paused because of its failures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,62 +63,127 @@ class TaskPlan:
     """What to do about a task, and when to look at it again."""
 
     starts: tuple[Start, ...] = ()
+    queued: tuple[Start, ...] = ()
+    """Executions that come to exist and wait for their turn, after those that wait already."""
     stops: tuple[str, ...] = ()
     """Executions to stop first, because a new one replaces them."""
-    skipped: tuple[datetime, ...] = ()
-    """Instants that an overlap forbids."""
-    missed: tuple[datetime, ...] = ()
-    """Instants that are too late; only the first and the latest ones of a long outage."""
-    more_missed: bool = False
-    """Whether there are missed instants besides those named."""
     lost: tuple[datetime, ...] = ()
     """HTTP instants that an earlier leader claimed and that left no record."""
+    entries: tuple[Entry, ...] = ()
+    """The outcomes of all instants that passed, in their order; ranges where nobody counted through."""
+    found: tuple[Entry, ...] = ()
+    """Outcomes that were known already, for the ledger to hold."""
     watermark: datetime | None = None
     wake_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Judged:
+    """The instants that passed, sorted by what they may become."""
+
+    entries: list[Entry] = field(default_factory=list)
+    found: list[Entry] = field(default_factory=list)
+    lost: list[datetime] = field(default_factory=list)
+    on_time: list[datetime] = field(default_factory=list)
+    late: list[datetime] = field(default_factory=list)
+    """Those that the policy for missed ones decides on."""
+    latest: datetime | None = None
+    """The last one that was not left out on purpose, whatever became of it."""
 
 
 def plan_task(seen: TaskObservation, now: datetime) -> TaskPlan:
     """The plan for every instant in (watermark, now]."""
     # After a step of the clock back to before the watermark, nothing up to the watermark is due again.
     watermark = max(seen.watermark, now)
-    if seen.spec.suspend or seen.disabled:
-        return TaskPlan(watermark=watermark, lost=_claimed(seen, now))
-    wake_at = seen.schedule.next(watermark)
+    wake_at = _wake_at(seen, watermark)
     if seen.watermark >= now:
         return TaskPlan(watermark=watermark, wake_at=wake_at)
-    passed, more = _passed(seen, now)
-    due = [at for at in passed if at not in seen.known]
-    lost = tuple(at for at in due if _was_claimed(seen, at))
-    startable, missed = _sort(seen, [at for at in due if not _was_claimed(seen, at)], passed[-1:], now)
-    starts, skipped, stops = _overlaps(seen, startable)
+    pause = _pause(seen, now)
+    judged = _Judged()
+    passed, gap = _passed(seen, now)
+    for at in passed:
+        _judge(seen, at, pause, now, judged)
+    if gap is not None:
+        judged.entries += _uncounted(seen, gap, pause, now)
+    catch_up = _catch_up(seen, judged)
+    line = [Start(at, "CatchUp") for at in catch_up] if seen.spec.missed.policy == "All" else []
+    starts = [Start(at, "CatchUp") for at in catch_up if not line]
+    starts += [Start(at, "Schedule") for at in judged.on_time]
+    room = make_room(seen.spec, starts, line, seen.load)
+    entries = (*judged.entries, *room.entries)
     return TaskPlan(
-        starts=starts,
-        stops=stops,
-        skipped=skipped,
-        missed=tuple(missed),
-        more_missed=more,
-        lost=lost,
+        starts=room.starts,
+        queued=room.queued,
+        stops=room.stops,
+        lost=tuple(judged.lost),
+        entries=tuple(sorted(entries)) if len(entries) > 1 else entries,
+        found=tuple(judged.found),
         watermark=watermark,
         wake_at=wake_at,
     )
 
 
-def _passed(seen: TaskObservation, now: datetime) -> tuple[list[datetime], bool]:
-    """The instants in (watermark, now], in order, and whether some between the first and the latest are left out."""
+def passed_over(schedule: Schedule, after: datetime, upto: datetime, reason: str) -> Entry | None:
+    """The one entry of all instants in (after, upto] that nobody planned; None where there is none."""
+    counted, more = instants(schedule, after, upto, COUNTED)
+    if not counted:
+        return None
+    last = schedule.latest(counted[-1], upto) if more else None
+    return Entry(counted[0], last or counted[-1], "Skipped", reason, len(counted) + (last is not None))
+
+
+def _wake_at(seen: TaskObservation, watermark: datetime) -> datetime | None:
+    if seen.spec.suspend or seen.disabled:
+        return None
+    until = seen.spec.suspend_until
+    return seen.schedule.next(watermark if until is None else max(watermark, until - _EPSILON))
+
+
+def _pause(seen: TaskObservation, now: datetime) -> tuple[datetime, str] | None:
+    """Up to when (itself excluded) the task is paused, and why."""
+    if seen.spec.suspend or seen.disabled:
+        return now + SECOND, "Suspended" if seen.spec.suspend else "Disabled"
+    until = seen.spec.suspend_until
+    return (until, "Suspended") if until is not None and until > seen.watermark else None
+
+
+def _passed(seen: TaskObservation, now: datetime) -> tuple[list[datetime], tuple[datetime, datetime] | None]:
+    """The instants in (watermark, now] that are looked at, in order, and between which two none was looked at."""
     passed, more = instants(seen.schedule, seen.watermark, now, COUNTED)
-    if more:
-        recent, _ = instants(seen.schedule, max(seen.watermark, now - ON_TIME), now, COUNTED)
-        latest = seen.schedule.latest(seen.watermark, now)
-        passed = sorted({*passed, *recent, *([latest] if latest else [])})
-    return passed, more
+    if not more:
+        return passed, None
+    recent, _ = instants(seen.schedule, max(seen.watermark, now - ON_TIME), now, COUNTED)
+    wanted = _limit(seen) if seen.spec.missed.policy == "All" else 1
+    wanted = wanted if seen.closed is None else max(wanted, COUNTED)
+    late = latest_instants(seen.schedule, seen.watermark, now - ON_TIME, wanted)
+    known = seen.known.between(seen.watermark, now)
+    return sorted({*passed, *known, *recent, *late}), (passed[-1], min([*recent, *late], default=now + SECOND))
 
 
-def _claimed(seen: TaskObservation, now: datetime) -> tuple[datetime, ...]:
-    """What of a paused task was claimed before the pause and left no record."""
-    if seen.claimed_through is None or seen.claimed_through <= seen.watermark:
-        return ()
-    passed, _ = _passed(seen, min(now, seen.claimed_through))
-    return tuple(at for at in passed if at not in seen.known and _was_claimed(seen, at))
+def _judge(seen: TaskObservation, at: datetime, pause: tuple[datetime, str] | None, now: datetime, to: _Judged) -> None:
+    """Sorts one instant in."""
+    known = seen.known.outcome(at)
+    if known is not None:
+        to.found.append(known)
+        to.latest = at
+        return
+    if _was_claimed(seen, at):
+        to.lost.append(at)
+        to.entries.append(at_once(at, "Lost"))
+        to.latest = at
+        return
+    skip = pause[1] if pause is not None and at < pause[0] else seen.closed(at) if seen.closed is not None else None
+    if skip is not None:
+        to.entries.append(at_once(at, "Skipped", skip))
+        return
+    to.latest = at
+    late = _too_late(seen.spec, now - at)
+    if late is not None:
+        to.entries.append(at_once(at, "Missed", late))
+    elif now - at < ON_TIME:
+        to.on_time.append(at)
+    else:
+        to.late.append(at)
 
 
 def _was_claimed(seen: TaskObservation, at: datetime) -> bool:
@@ -119,29 +196,55 @@ def _was_claimed(seen: TaskObservation, at: datetime) -> bool:
     return at <= seen.claimed_through
 
 
-def _sort(
-    seen: TaskObservation, due: list[datetime], latest: list[datetime], now: datetime
-) -> tuple[list[Start], list[datetime]]:
-    """What may start, and what is missed. `latest` is the last instant that has passed, whatever became of it."""
-    deadline = seen.spec.starting_deadline_seconds
-    in_time = [at for at in due if deadline is None or now - at <= timedelta(seconds=deadline)]
-    starts = [Start(at, "Schedule") for at in in_time if now - at < ON_TIME]
+def _too_late(spec: TaskSpec, age: timedelta) -> str | None:
+    """Why an instant of this age is not started any more, whatever the policy."""
+    deadline, within = spec.starting_deadline_seconds, spec.missed.within_seconds
+    if deadline is not None and age > timedelta(seconds=deadline):
+        return "Deadline"
+    if within is not None and age >= ON_TIME and age > timedelta(seconds=within):
+        return "Window"
+    return None
+
+
+def _limit(seen: TaskObservation) -> int:
+    """How many missed instants may still be taken into the line."""
+    return max(0, (seen.spec.missed.limit or DEFAULT_CATCH_UP) - seen.load.catching_up)
+
+
+def _catch_up(seen: TaskObservation, judged: _Judged) -> list[datetime]:
+    """Which of the late ones are made up for; the others are missed."""
+    late, chosen, reason = judged.late, list[datetime](), "Downtime"
+    if seen.spec.missed.policy == "All" and late:
+        limit = _limit(seen)
+        chosen, reason = late[len(late) - limit :] if limit < len(late) else late, "Limit"
     # Where the latest one has its execution, an earlier one is not made up for: it would run out of order.
-    if not starts and in_time[-1:] == latest and seen.spec.missed.policy == "Latest":
-        starts = [Start(at, "CatchUp") for at in latest]
-    started = {start.scheduled_at for start in starts}
-    return starts, [at for at in due if at not in started]
+    elif seen.spec.missed.policy == "Latest" and not judged.on_time and late[-1:] == [judged.latest]:
+        chosen = late[-1:]
+    judged.entries += [at_once(at, "Missed", reason) for at in late[: len(late) - len(chosen)]]
+    return chosen
 
 
-def _overlaps(
-    seen: TaskObservation, starts: list[Start]
-) -> tuple[tuple[Start, ...], tuple[datetime, ...], tuple[str, ...]]:
-    """Applies the concurrency policy: (to start, skipped, to stop)."""
-    if not starts or seen.spec.concurrency_policy == "Allow":
-        return tuple(starts), (), ()
-    if seen.spec.concurrency_policy == "Replace":
-        # Of several instants due at once only the last would survive: the others are not even begun.
-        return (starts[-1],), tuple(start.scheduled_at for start in starts[:-1]), seen.active
-    if seen.active:
-        return (), tuple(start.scheduled_at for start in starts), ()
-    return (starts[0],), tuple(start.scheduled_at for start in starts[1:]), ()
+def _uncounted(
+    seen: TaskObservation, gap: tuple[datetime, datetime], pause: tuple[datetime, str] | None, now: datetime
+) -> list[Entry]:
+    """Ranges for what lies in the gap, cut where another reason begins to hold."""
+    spec, begin, end = seen.spec, gap[0], gap[1] - SECOND
+    limits = [spec.starting_deadline_seconds, spec.missed.within_seconds]
+    cuts = [now - timedelta(seconds=limit) - _EPSILON for limit in limits if limit is not None]
+    cuts += [pause[0] - _EPSILON] if pause is not None else []
+    made: list[Entry] = []
+    for cut in sorted([*(cut for cut in cuts if begin < cut < end), end]):
+        first, last = seen.schedule.next(begin), seen.schedule.latest(begin, cut)
+        begin = cut
+        if first is None or last is None:
+            continue
+        if pause is not None and last < pause[0]:
+            made.append(_range(first, last, "Skipped", pause[1]))
+        else:
+            otherwise = "Limit" if spec.missed.policy == "All" else "Downtime"
+            made.append(_range(first, last, "Missed", _too_late(spec, now - last) or otherwise))
+    return made
+
+
+def _range(first: datetime, last: datetime, outcome: Outcome, reason: str) -> Entry:
+    return Entry(first, last, outcome, reason, 1 if first == last else 2)
