@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from crontask_core.ledger import EMPTY, Entry, Ledger, ledger_entries, read_ledger
 from crontask_core.model import Condition, Counts, LastExecution, Phase, TaskStatus, Trigger
 from crontask_core.model.base import ConditionStatus
 from crontask_core.notices import Outbox, outbox_of
@@ -47,18 +48,24 @@ class Tally:
     last_execution: LastExecution | None = None
     outbox: Outbox | None = None
     conditions: tuple[Standing, ...] = ()
+    ledger: Ledger = EMPTY
+    timing_since: datetime | None = None
+    """Since when the present schedule holds."""
 
     def started(self, scheduled_at: datetime) -> None:
         """An instant was started."""
         self.last_schedule = max(self.last_schedule or scheduled_at, scheduled_at)
 
-    def left_out(self, *, skipped: Iterable[datetime] = (), missed: Iterable[datetime] = ()) -> None:
-        """Instants were skipped for an overlap, or missed."""
-        skipped, missed = tuple(skipped), tuple(missed)
-        self.skipped += len(skipped)
-        self.missed += len(missed)
-        for at in (*skipped, *missed):
-            self.last_missed = max(self.last_missed or at, at)
+    def left_out(self, entries: Iterable[Entry]) -> None:
+        """Instants have these outcomes; those that were skipped or missed count."""
+        for entry in entries:
+            if entry.outcome == "Skipped":
+                self.skipped += entry.size
+            elif entry.outcome == "Missed":
+                self.missed += entry.size
+            else:
+                continue
+            self.last_missed = max(self.last_missed or entry.last, entry.last)
 
     def ended(self, name: str, phase: Phase, trigger: Trigger, reason: str | None, at: datetime) -> None:
         """An execution has its outcome."""
@@ -94,6 +101,15 @@ class Tally:
     def enable(self) -> None:
         """The spec was edited: the schedule goes on, and failures are counted anew."""
         self.disabled_at, self.consecutive_failures = None, 0
+
+    def show_late(self, late: bool, reason: str, message: str = "", *, generation: int, now: datetime) -> bool:
+        """Sets the condition Late where that changes it; a task that never was late has none."""
+        is_late = any(each.type == "Late" and each.status == "True" for each in self.conditions)
+        if late == is_late:
+            return False
+        status: ConditionStatus = "True" if late else "False"
+        self.set_condition("Late", status, reason, message, generation=generation, now=now)
+        return True
 
     def set_condition(
         self, kind: str, status: ConditionStatus, reason: str, message: str, *, generation: int, now: datetime
@@ -144,11 +160,22 @@ def tally_of(status: TaskStatus) -> Tally:
             )
             for each in status.conditions
         ),
+        ledger=read_ledger(status.ledger, _forgotten(status)),
+        timing_since=status.timing_since or status.watermark,
     )
 
 
-def status_of(tally: Tally, **rest: Any) -> TaskStatus:
-    """The status to store: the tally, and what else the caller knows (`TaskStatus` fields by name)."""
+def _forgotten(status: TaskStatus) -> datetime | None:
+    """Up to when the ledger has forgotten; a status from before there was one has forgotten everything."""
+    return status.ledger_since if status.timing_since is not None else status.watermark
+
+
+def status_of(tally: Tally, ledger: Ledger | None = None, **rest: Any) -> TaskStatus:
+    """The status to store: the tally, and what else the caller knows (`TaskStatus` fields by name).
+
+    `ledger` takes the place of the tally's own, where that says too much yet.
+    """
+    ledger = tally.ledger if ledger is None else ledger
     return TaskStatus(
         counts=tally.counts(),
         consecutive_failures=tally.consecutive_failures,
@@ -162,5 +189,8 @@ def status_of(tally: Tally, **rest: Any) -> TaskStatus:
         notifications=list(tally.outbox.pending) if tally.outbox else [],
         alerting=list(tally.outbox.alerting) if tally.outbox else [],
         conditions=[Condition(**standing._asdict()) for standing in tally.conditions],
+        ledger=ledger_entries(ledger),
+        ledger_since=ledger.since,
+        timing_since=tally.timing_since,
         **rest,
     )

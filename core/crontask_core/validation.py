@@ -22,6 +22,7 @@ TIMING_FIELDS = ("schedule", "grammar", "time_zone")
 FURTHER_TIMING_FIELDS = ("schedules", "calendar", "dst", "first_run_at", "start_at", "end_at", "splay_seconds")
 """They count only where they are set: `timing` of a task without them is what it was before there were any."""
 PAUSED = "-paused"
+UNTIL = "-until-"
 Spec = TypeVar("Spec", bound=BaseModel)
 
 
@@ -54,12 +55,14 @@ def read_model(model: type[Spec], body: dict[str, Any], kind: Kind) -> Spec:
 
 
 def timing(spec: TaskSpec) -> str:
-    """A digest of the fields that decide when the task is due, marked where the schedule is paused."""
+    """A digest of the fields that decide when the task is due, marked where the schedule is paused, and up to when."""
     told = [getattr(spec, name) for name in TIMING_FIELDS]
     if not spec.model_fields_set.isdisjoint(FURTHER_TIMING_FIELDS):
         told += [(name, _told(value)) for name in FURTHER_TIMING_FIELDS if (value := getattr(spec, name))]
     made = digest(repr(told))
-    return made + PAUSED if spec.suspend else made
+    if spec.suspend:
+        made += PAUSED
+    return f"{made}{UNTIL}{spec.suspend_until.timestamp():.0f}" if spec.suspend_until else made
 
 
 def _told(value: Any) -> Any:
@@ -75,7 +78,27 @@ def begins_anew(old: str, new: str) -> bool:
     An edit of the schedule does, and a resume. A pause does not: what an earlier leader claimed before it still
     has to be accounted for.
     """
+    old, new = old.partition(UNTIL)[0], new.partition(UNTIL)[0]
     return new not in (old, old + PAUSED)
+
+
+def same_schedule(old: str, new: str) -> bool:
+    """Whether two `timing`s are of the same schedule, paused or not."""
+    old, new = (each.partition(UNTIL)[0].removesuffix(PAUSED) for each in (old, new))
+    return old == new
+
+
+def is_paused(timing: str) -> bool:
+    """Whether a `timing` is that of a schedule that is paused without an end."""
+    return timing.partition(UNTIL)[0].endswith(PAUSED)
+
+
+def cut_short(old: str, new: str) -> datetime | None:
+    """Up to when a task was paused (`suspendUntil`), where an edit made that pause end earlier; else None."""
+    before, after = old.partition(UNTIL)[2], new.partition(UNTIL)[2]
+    if not before or (after and int(after) >= int(before)):
+        return None
+    return datetime.fromtimestamp(int(before), UTC)
 
 
 def read_schedule(spec: TaskSpec, key: Key, created: datetime, setting: Setting) -> Schedule:

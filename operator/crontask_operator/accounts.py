@@ -6,6 +6,8 @@ whatever dies when, each execution is counted once.
 
 from datetime import datetime
 
+from crontask_core.history import Ended
+from crontask_core.ledger import Entry, outcome_of
 from crontask_core.model import BY_SCHEDULE
 from crontask_core.notices import FAILURES
 from crontask_operator.index import Index, Run, Task
@@ -19,6 +21,25 @@ class Accounts:
 
     def __init__(self, index: Index, statuses: Statuses, recorder: Recorder, notices: Notices) -> None:
         self._index, self._statuses, self._recorder, self._notices = index, statuses, recorder, notices
+
+    def started(self, run: Run) -> None:
+        """The first attempt is on its way: how late it is belongs to the outcome of its instant."""
+        task, late = self._index.tasks.get(run.task), run.lateness_milliseconds
+        if task is None or task.uid != run.uid or run.started_at is None:
+            return
+        tally = task.tally
+        tally.last_run = run.started_at
+        self._notices.begun(task, run.key.name, run.scheduled_at, late)
+        if run.trigger not in BY_SCHEDULE or late is None:
+            return
+        outcome, reason = outcome_of("Running", run.trigger, None, late)
+        before = tally.ledger.at(run.scheduled_at)
+        if outcome == "Late" and before is not None and before.outcome in ("Queued", "Late"):
+            reason = reason or ("Queued" if before.reason == "Overlap" else before.reason)
+        entry = Entry(run.scheduled_at, run.scheduled_at, outcome, reason, 1, late)
+        tally.ledger = tally.ledger.record(entry, task.era())
+        message = f"{run.key.name} began {late / 1000:.1f} seconds late." if outcome == "Late" else ""
+        tally.show_late(outcome == "Late", outcome, message, generation=task.generation, now=run.started_at)
 
     def recorded(self, run: Run) -> None:
         """The execution exists at the API server: its instant is accounted for (law 1)."""
@@ -38,6 +59,7 @@ class Accounts:
             return
         if _is_instant(task, run):
             task.unsaved.discard(run.scheduled_at)
+        conclude(task, run.as_ended())
         task.tally.ended(run.key.name, run.phase, run.trigger, run.reason or None, at)
         self._notices.ended(task, run.key.name, run.phase, at, run.output)
         self._judge_failing(task, run, at)
@@ -61,6 +83,20 @@ class Accounts:
         elif run.phase in FAILURES:
             message = run.message[:1024]
             task.tally.set_condition("Failing", "True", run.reason, message, generation=task.generation, now=now)
+
+
+def conclude(task: Task, ended: Ended) -> None:
+    """The outcome of an instant, once its execution has ended: what began keeps its outcome, unless it is lost."""
+    at, tally = ended.scheduled_at, task.tally
+    if ended.trigger not in BY_SCHEDULE or at is None:
+        return
+    outcome, reason = outcome_of(ended.phase, ended.trigger, ended.reason, ended.lateness_milliseconds)
+    if outcome in ("Started", "Late") and tally.ledger.decided(at):
+        return
+    entry = Entry(at, at, outcome, reason, 1, ended.lateness_milliseconds)
+    if outcome == "Missed":
+        tally.left_out([entry])
+    tally.ledger = tally.ledger.record(entry, task.era())
 
 
 def _is_instant(task: Task, run: Run) -> bool:

@@ -157,7 +157,7 @@ class Adoption:
         key = Key(meta["namespace"], meta["name"])
         mark = mark_of(meta)
         task = self._task_of(key.namespace, spec.task_ref.name, mark)
-        if status.phase != "Running" or (task is None and mark is None) or key in self._index.runs:
+        if status.phase not in ("Running", "Queued") or (task is None and mark is None) or key in self._index.runs:
             return None
         run = Run(
             key=key,
@@ -168,16 +168,19 @@ class Adoption:
             trigger=spec.trigger,
             scheduled_at=spec.scheduled_at or datetime.fromisoformat(meta["creationTimestamp"]),
             parent=spec.parent or "",
-            phase="Running",
+            phase=status.phase,
             started_at=status.started_at,
             lateness_milliseconds=status.lateness_milliseconds,
             attempts=list(status.attempts),
             reason=status.reason or "",
+            message=(status.message or "") if status.phase == "Queued" else "",
             stop="Stopped" if spec.stop else _stop_reason(status),
             stored=True,
             version=meta["resourceVersion"],
         )
         self._index.add_run(run)
+        if run.phase == "Queued":
+            return run
         targets = list(dict.fromkeys(attempt.target for attempt in run.attempts if attempt.target))
         goes_by = run.spec()
         if not run.attempts and goes_by is not None:
@@ -228,6 +231,9 @@ class Adoption:
     def _resume(self, run: Run) -> None:
         """Goes on with a run whose record was left unfinished."""
         spec = run.spec()
+        if run.phase == "Queued":
+            self._executions.advance(run)  # it waits on, unless it is to be stopped
+            return
         if spec is None and run.whole is None and any(attempt.target for attempt in run.attempts):
             unknown = "The task was deleted, and what it wanted at its targets is not known."
             self._executions.finish(run, "Lost", "TaskDeleted", unknown)

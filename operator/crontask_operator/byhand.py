@@ -15,20 +15,24 @@ from crontask_core.bonds import bond, owner
 from crontask_core.errors import FieldError
 from crontask_core.history import STRAY_SECONDS, kept_without_task
 from crontask_core.manifests import execution_labels
-from crontask_core.model import ExecutionSpec, Phase
+from crontask_core.model import ExecutionSpec, Phase, TaskSpec
 from crontask_core.names import Key
+from crontask_core.planning.overlap import Load, Start, make_room
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
-from crontask_kube.errors import Conflict, KubeError, NotFound
+from crontask_kube.errors import KubeError, NotFound
 from crontask_kube.resources import EXECUTIONS, TASKS
+from crontask_operator.claims import claim
 from crontask_operator.executions import Executions
 from crontask_operator.index import Index, Run, Task
+from crontask_operator.instants import load_of
+from crontask_operator.line import MESSAGES, Line
 from crontask_operator.tasks import Tasks
 from crontask_operator.workers import Workers
 
 MAX_TRIES = 10
 LONGEST_WAIT = 30.0
-ON_PURPOSE = frozenset({"Overlap", "Stopped", "Suspended", "Disabled"})
+ON_PURPOSE = frozenset({"Overlap", "Limit", "Stopped", "Suspended", "Disabled"})
 """Reasons for which an execution is not begun although nothing is wrong."""
 log = structlog.get_logger(__name__)
 
@@ -44,11 +48,12 @@ class ByHand:
         *,
         crew: Workers,
         executions: Executions,
+        line: Line,
         tasks: Tasks,
         leads: Callable[[], bool],
     ) -> None:
         self._index, self._api, self._clock = index, api, clock
-        self._crew, self._executions, self._tasks = crew, executions, tasks
+        self._crew, self._executions, self._line, self._tasks = crew, executions, line, tasks
         self._leads = leads
         self._accepting: set[Key] = set()
         self._tries: dict[Key, int] = {}
@@ -170,39 +175,40 @@ class ByHand:
         self._executions.finish(run, phase, reason, message)
 
     async def _begin(self, run: Run, task: Task, body: dict[str, Any]) -> None:
-        spec = task.spec()
-        active = [other for other in task.runs.values() if other.finished_at is None]
-        if active and spec.concurrency_policy == "Forbid":
-            names = ", ".join(other.key.name for other in active[:3])
-            why = f"concurrencyPolicy is Forbid and {names} still runs; wait, or stop it."
-            await self._refuse(run, task, body, "Overlap", why)
+        spec, load = task.spec(), load_of(task, task.spec())
+        room = make_room(spec, [Start(run.scheduled_at, run.trigger)], [], load)
+        if room.queued or (room.starts and not self._line.admits_now(task, run)):
+            await self._wait(run, task, body, "Overlap" if room.queued else "GroupLimit")
+            return
+        if not room.starts:
+            await self._refuse(run, task, body, *_busy(spec, load))
             return
         # Known before the claim, so that an instant that comes meanwhile sees it as active.
         self._index.add_run(run)
         try:
-            await self._claim(run, task, body)
+            await claim(self._api, run, metadata=_metadata(run, task, body))
         except KubeError:
             self._index.remove_run(run)
             raise
-        if spec.concurrency_policy == "Replace":
-            for other in active:
+        for name in room.stops:
+            if (other := task.runs.get(name)) is not None:
                 self._executions.stop(other, "Replaced")
         self._executions.begin_claimed(run)
 
-    async def _claim(self, run: Run, task: Task, body: dict[str, Any]) -> None:
-        """Makes the execution ours. Raises Conflict where somebody changed it; its next event decides then."""
-        patch = {
-            "metadata": {"resourceVersion": run.version, **_metadata(run, task, body)},
-            "status": {"phase": "Running"},
-        }
-        try:
-            await self._api.patch(EXECUTIONS, run.key.namespace, run.key.name, patch)
-        except Conflict:
-            # A claim whose answer was lost and that was sent again finds its own first write: only a leader
-            # claims, and only one replica leads.
-            existing = await self._api.get(EXECUTIONS, run.key.namespace, run.key.name)
-            if (existing.get("status") or {}).get("phase") != "Running":
-                raise
+    async def _wait(self, run: Run, task: Task, body: dict[str, Any], reason: str) -> None:
+        """The execution takes its place in the line."""
+        run.reason, run.message = reason, MESSAGES[reason]
+        await claim(self._api, run, "Queued", _metadata(run, task, body))
+        if run.key not in self._index.runs:
+            self._line.add(task, run, reason)
+
+
+def _busy(spec: TaskSpec, load: Load) -> tuple[str, str]:
+    """Why there is no room for it, in a word and in a sentence."""
+    if spec.concurrency_policy == "Queue":
+        return "Limit", f"{load.waiting} executions wait already (queueLimit); try again later, or raise queueLimit."
+    names = ", ".join(load.active[:3]) or "one that waits"
+    return "Overlap", f"concurrencyPolicy is {spec.concurrency_policy} and {names} still runs; wait, or stop it."
 
 
 def _metadata(run: Run, task: Task | None, body: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,6 @@ from crontask_core.pods import PodFacts
 from crontask_kube.clock import Clock
 from crontask_operator.index import Index, Run, Task
 from crontask_operator.metrics import Metrics
-from crontask_operator.notices import Notices
 from crontask_operator.parts import Places, end_of, gather, have_ended
 from crontask_operator.ports import AttemptEnd, Executor
 from crontask_operator.records import Records
@@ -62,15 +61,18 @@ class Executions:
         clock: Clock,
         *,
         records: Records,
-        notices: Notices,
         metrics: Metrics,
         places: Places,
     ) -> None:
         self._index, self._clock = index, clock
-        self._records, self._notices, self._metrics = records, notices, metrics
+        self._records, self._metrics = records, metrics
         self._places = places
         self._timers: dict[Run, asyncio.TimerHandle] = {}
         self.executors: dict[str, Executor] = {}
+        self.on_started: Callable[[Run], None] = lambda run: None
+        """Called with an execution whose first attempt is on its way."""
+        self.on_finished: Callable[[Run], None] = lambda run: None
+        """Called with an execution that runs no longer: there may be room for another one."""
         self.on_unsent: Callable[[Task], None] = lambda task: None
         """Called with a task of which an instant has to be planned again."""
         self.on_ended: Callable[[Run], None] = lambda run: None
@@ -78,9 +80,12 @@ class Executions:
 
     def prepare(self, task: Task, spec: TaskSpec, at: datetime, trigger: Trigger) -> Prepared:
         """An execution of `task` for the instant `at`, not yet begun."""
-        key = Key(task.key.namespace, execution_name(task.key.name, at))
-        run = Run(
-            key=key,
+        return self._prepared(self.make(task, spec, at, trigger), spec)
+
+    def make(self, task: Task, spec: TaskSpec, at: datetime, trigger: Trigger) -> Run:
+        """The same without anything to send."""
+        return Run(
+            key=Key(task.key.namespace, execution_name(task.key.name, at)),
             task=task.key,
             uid=task.uid,
             spec_bytes=task.spec_bytes,
@@ -88,7 +93,6 @@ class Executions:
             scheduled_at=at,
             kept_seconds=kept_without_task(spec),
         )
-        return self._prepared(run, spec)
 
     def _prepared(self, run: Run, spec: TaskSpec) -> Prepared:
         if not spec.targets:
@@ -115,6 +119,8 @@ class Executions:
         """Starts an execution that was claimed by a write to its own object, by its own spec."""
         spec = run.spec()
         assert spec is not None, "an execution without a task is refused"
+        if run.trigger in BY_SCHEDULE:
+            self._metrics.instants("started", 1)
         self.guarded(run, lambda run: self._first(self._prepared(run, spec)))
 
     def _first(self, prepared: Prepared) -> None:
@@ -219,16 +225,7 @@ class Executions:
 
     def record_lost(self, task: Task, at: datetime, now: datetime) -> None:
         """An earlier leader claimed this call and left no record: nobody knows whether it was sent."""
-        key = Key(task.key.namespace, execution_name(task.key.name, at))
-        run = Run(
-            key=key,
-            task=task.key,
-            uid=task.uid,
-            spec_bytes=task.spec_bytes,
-            trigger="Schedule",
-            scheduled_at=at,
-            kept_seconds=kept_without_task(task.spec()),
-        )
+        run = self.make(task, task.spec(), at, "Schedule")
         task.unsaved.add(at)
         self._index.add_run(run)
         run.attempts.append(Attempt(number=1))
@@ -258,10 +255,7 @@ class Executions:
                 whole.lateness_milliseconds = max(0, round(late / timedelta(milliseconds=1)))
             if whole.trigger == "Schedule":
                 self._metrics.lateness(self._kind(whole), late.total_seconds())
-            task = self._index.tasks.get(whole.task)
-            if task is not None:
-                task.tally.last_run = at
-                self._notices.begun(task, whole.key.name, whole.scheduled_at, whole.lateness_milliseconds)
+            self.on_started(whole)
         run.attempts[-1] = run.attempts[-1].model_copy(update={"started_at": at})
         late_ms = whole.lateness_milliseconds
         log.info("started", execution=str(run.key), attempt=run.attempts[-1].number, late_ms=late_ms)
@@ -329,6 +323,7 @@ class Executions:
         if task is None or task.uid != run.uid:
             return  # the task was deleted before anything of it was sent
         task.unsaved.discard(run.scheduled_at)
+        task.tally.ledger = task.tally.ledger.without([run.scheduled_at], task.era())
         task.watermark = min(task.watermark, run.scheduled_at - timedelta(seconds=1))
         task.wake_at = run.scheduled_at
         self.on_unsent(task)
@@ -350,6 +345,7 @@ class Executions:
         self._metrics.finished(kind, phase, reason)
         log.info("finished", execution=str(run.key), phase=phase, reason=reason, attempts=len(run.attempts))
         self._records.touch(run, 0)
+        self.on_finished(run)
 
     def _part_finished(self, part: Run, whole: Run) -> None:
         """What became of one target; with the last of them the execution ends."""

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from crontask_core.history import Ended
-from crontask_core.model import Attempt, Overrides, Phase, TaskSpec, Trigger
+from crontask_core.ledger import Entry, Era, at_once, outcome_of
+from crontask_core.model import BY_SCHEDULE, Attempt, Overrides, Phase, TaskSpec, Trigger
 from crontask_core.model.policy import DeleteAfter
 from crontask_core.names import Key, execution_name
 from crontask_core.overrides import overridden
@@ -69,6 +70,10 @@ class Task:
     def paused(self) -> bool:
         """Whether its schedule rests, by somebody's wish or after failures."""
         return self.suspended or self.tally.disabled_at is not None
+
+    def era(self) -> Era:
+        """What the ledger's ranges are cut by."""
+        return Era(self.schedule, self.tally.timing_since)
 
     def spec(self) -> TaskSpec:
         """The spec as a value. Keeping one for each task would cost 5 KB a task, so only the latest used are kept."""
@@ -150,6 +155,7 @@ class Run:
             self.parent or None,
             began=bool(self.attempts or self.parts),
             kept_seconds=self.kept_seconds,
+            lateness_milliseconds=self.lateness_milliseconds,
         )
 
     @property
@@ -168,16 +174,34 @@ class Stray(NamedTuple):
 
 
 class Known:
-    """The instants of a task that have an execution or a pod, as a container."""
+    """The instants of a task that have their outcome: in its ledger, or by an execution or a pod."""
 
-    def __init__(self, index: "Index", task: Task) -> None:
-        self._index, self._task = index, task
-        self._ended = {ended.name for ended in task.ended}
+    def __init__(self, task: Task) -> None:
+        self._task = task
 
-    def __contains__(self, at: object) -> bool:
-        assert isinstance(at, datetime)
-        name = execution_name(self._task.key.name, at)
-        return name in self._task.runs or name in self._ended
+    def outcome(self, at: datetime) -> Entry | None:
+        """See `planning.task.Known`."""
+        task = self._task
+        if task.tally.ledger.decided(at):
+            entry = task.tally.ledger.at(at)
+            return at_once(at, entry.outcome, entry.reason) if entry is not None else at_once(at, "Started")
+        if not task.runs and not task.ended:
+            return None
+        name = execution_name(task.key.name, at)
+        if (run := task.runs.get(name)) is not None:
+            late = run.lateness_milliseconds
+            return at_once(at, *outcome_of(run.phase, run.trigger, run.reason or None, late), late)
+        for ended in task.ended:
+            if ended.name == name:
+                known = outcome_of(ended.phase, ended.trigger, ended.reason, ended.lateness_milliseconds)
+                return at_once(at, *known, ended.lateness_milliseconds)
+        return None
+
+    def between(self, after: datetime, upto: datetime) -> list[datetime]:
+        """See `planning.task.Known`."""
+        runs = (run.scheduled_at for run in self._task.runs.values() if run.trigger in BY_SCHEDULE)
+        ended = (ended.scheduled_at for ended in self._task.ended if ended.trigger in BY_SCHEDULE)
+        return [at for at in (*runs, *ended) if at is not None and after < at <= upto]
 
 
 @dataclass(slots=True)

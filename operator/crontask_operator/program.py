@@ -38,8 +38,10 @@ from crontask_operator.executors.pod import PodExecutor
 from crontask_operator.farewell import Farewell
 from crontask_operator.history import Keeper
 from crontask_operator.index import Index
+from crontask_operator.instants import Instants
 from crontask_operator.isolation import each
 from crontask_operator.leadership import Leadership
+from crontask_operator.line import Line
 from crontask_operator.metrics import Metrics
 from crontask_operator.notices import Notices
 from crontask_operator.notifier import Notifier
@@ -126,7 +128,6 @@ class Operator:
             index,
             clock,
             records=self.records,
-            notices=notices,
             metrics=self.metrics,
             places=Places(setting, self.companions.target),
         )
@@ -139,18 +140,18 @@ class Operator:
             statuses=self.statuses,
             recorder=recorder,
             notices=notices,
-            metrics=self.metrics,
             keeper=keeper,
         )
         self.notifier = self._notifier(recorder)
         self.reviewer = Reviewer(index, setting, clock)
-        self.scheduler = Scheduler(index, self.tasks, self.lease, clock, self.metrics)
+        self._wire_instants(recorder, accounts, notices)
         by_hand = ByHand(
             index,
             self.api,
             clock,
             crew=self._writers,
             executions=self.executions,
+            line=self.line,
             tasks=self.tasks,
             leads=lambda: self.leadership.holding,
         )
@@ -186,8 +187,6 @@ class Operator:
         )
         keeper.holders.append(self.dependents.holds)
         self.executions.on_ended = self.dependents.ended
-        self.tasks.on_moved = self.scheduler.set
-        self.executions.on_unsent = self.scheduler.set
         self.records.on_recorded.append(accounts.recorded)
         self.records.on_stored.append(accounts.stored)
         self.records.on_stored.append(self.dependents.stored)
@@ -218,6 +217,38 @@ class Operator:
         mail = MailChannel(self.api, self._clock, self.post.permitted, self.lease.valid)
         made.channels = {"webhook": post, "slack": post, "email": mail}
         return made
+
+    def _wire_instants(self, recorder: Recorder, accounts: Accounts, notices: Notices) -> None:
+        """From a due instant to a start, at once or when its turn comes."""
+        self.line = Line(
+            self.index,
+            self.api,
+            self._clock,
+            crew=self._writers,
+            executions=self.executions,
+            records=self.records,
+            statuses=self.statuses,
+            may_start=lambda: self._taken_over and self.lease.valid(),
+        )
+        self.instants = Instants(
+            self.index,
+            executions=self.executions,
+            line=self.line,
+            statuses=self.statuses,
+            recorder=recorder,
+            notices=notices,
+            metrics=self.metrics,
+        )
+        self.instants.closed = self.line.closed = lambda task: self.companions.closures(task.key)
+        self.instants.revision = self.companions.revision_for
+        self.scheduler = Scheduler(self.index, self.tasks, self.instants, self.lease, self._clock, self.metrics)
+        self.tasks.look = self.line.look
+        self.instants.on_settled = self.tasks.judge
+        self.executions.on_started = accounts.started
+        self.executions.on_finished = self.line.changed
+        self.records.on_recorded.append(self.line.changed)
+        self.tasks.on_moved = self.scheduler.set
+        self.executions.on_unsent = self.scheduler.set
 
     def _starts_wait(self) -> bool:
         return self._starters.backlog > 0 or self._callers.backlog > 0
@@ -290,7 +321,7 @@ class Operator:
         self._writers.submit(self._take_over)
 
     async def _take_over(self) -> None:
-        self.tasks.inherited_claim = self.lease.inherited_through
+        self.instants.inherited_claim = self.lease.inherited_through
         while self.leadership.holding:
             try:
                 await self.truth.take_over()
@@ -300,6 +331,7 @@ class Operator:
                 await asyncio.sleep(TAKE_OVER_AGAIN)
                 continue
             self._taken_over = True
+            self.line.look_all()
             self.scheduler.allow()
             self.notifier.look_at_all()
             log.info("taken over", tasks=len(self.index.tasks), running=len(self.index.runs))
@@ -316,6 +348,7 @@ class Operator:
         self.scheduler.forbid()
         self._taken_over = False
         self.adoption.leading = self.companions.complete = False
+        self.line.leave()
         self.executions.leave()
         for queue in (
             self.records,
@@ -342,6 +375,7 @@ class Operator:
     async def drain(self) -> None:
         """An orderly stop: starts nothing more, lets what is under way end, stores it, gives the Lease back."""
         await self.scheduler.rest()
+        await self.line.rest(5)
         if not await self._callers.idle(self.settings.drain_seconds):
             log.warning("calls are still under way and will be recorded as lost", calls=self._callers.under_way)
         await self._starters.idle(5)

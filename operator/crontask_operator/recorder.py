@@ -14,6 +14,7 @@ import structlog
 
 from crontask_core import names
 from crontask_core.companions import Problem
+from crontask_core.ledger import Entry
 from crontask_core.manifests import rfc3339
 from crontask_core.names import Key, Kind, digest
 from crontask_kube.client import ApiClient
@@ -53,14 +54,17 @@ class Recorder:
         """A group, calendar or target cannot be used."""
         self._post(Subject(key, uid, kind), "Warning", problem.reason, "Validate", problem.message, now)
 
-    def skipped(self, task: Task, instants: Sequence[datetime], now: datetime) -> None:
-        """Instants were not started because an execution still runs."""
-        note = f"Not started at {_told(instants)}: an execution still runs (concurrencyPolicy)."
-        self._post(task, "Normal", "Skipped", "Schedule", note, now)
+    def skipped(self, task: Task, entries: Sequence[Entry], now: datetime) -> None:
+        """Instants were not started because an execution still runs, or too many wait."""
+        full = entries[0].reason == "Limit"
+        why = "as many executions wait as may (queueLimit)" if full else "an execution still runs (concurrencyPolicy)"
+        self._post(task, "Normal", "Skipped", "Schedule", f"Not started at {_told(entries)}: {why}.", now)
 
-    def missed(self, task: Task, instants: Sequence[datetime], more: bool, now: datetime) -> None:
+    def missed(self, task: Task, entries: Sequence[Entry], now: datetime) -> None:
         """Instants passed while they could not be started."""
-        note = f"Missed {'more than ' if more else ''}{len(instants)} instant(s): {_told(instants)}."
+        more = "more than " if any(entry.size > 1 for entry in entries) else ""
+        number, reasons = sum(entry.size for entry in entries), sorted({entry.reason or "" for entry in entries})
+        note = f"Missed {more}{number} instant(s): {_told(entries)} ({', '.join(reasons)})."
         self._post(task, "Warning", "Missed", "Schedule", note, now)
 
     def failed(self, task: Task, execution: str, reason: str, message: str, now: datetime) -> None:
@@ -164,6 +168,6 @@ class Recorder:
             log.warning("the event cannot be posted", error=str(error))
 
 
-def _told(instants: Sequence[datetime]) -> str:
-    first = rfc3339(instants[0])
-    return first if len(instants) == 1 else f"{first} to {rfc3339(instants[-1])}"
+def _told(entries: Sequence[Entry]) -> str:
+    first, last = rfc3339(entries[0].first), rfc3339(entries[-1].last)
+    return first if first == last else f"{first} to {last}"

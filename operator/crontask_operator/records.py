@@ -108,6 +108,11 @@ class Records:
         self._refusals.pop(run.key, None)
         return True
 
+    def quiet(self, run: Run) -> bool:
+        """Writes nothing of the execution before it is touched again; False while something is being written."""
+        self._forget(run.key)
+        return run.key not in self._writing
+
     async def write_now(self, run: Run) -> bool:
         """Writes the execution before something that must not happen unrecorded; False where that failed."""
         self._forget(run.key)
@@ -187,7 +192,8 @@ class Records:
                 kept_seconds=run.kept_seconds,
             )
             try:
-                await self._api.create(EXECUTIONS, run.key.namespace, body)
+                made = await self._api.create(EXECUTIONS, run.key.namespace, body)
+                run.version = made["metadata"]["resourceVersion"]
             except AlreadyExists:
                 await self._meet(run, status)
             run.stored = True

@@ -19,8 +19,9 @@ from crontask_kube.clock import Clock
 from crontask_kube.errors import Unavailable
 from crontask_kube.lease import ShardLease
 from crontask_operator.index import Index, Task
+from crontask_operator.instants import Due, Instants
 from crontask_operator.metrics import Metrics
-from crontask_operator.tasks import Due, Tasks
+from crontask_operator.tasks import Tasks
 
 PREPARE_AHEAD = timedelta(milliseconds=250)
 PREPARE_EACH = timedelta(microseconds=600)
@@ -38,8 +39,10 @@ log = structlog.get_logger(__name__)
 class Scheduler:
     """Wakes tasks when they are due, while this replica leads."""
 
-    def __init__(self, index: Index, tasks: Tasks, lease: ShardLease, clock: Clock, metrics: Metrics) -> None:
-        self._index, self._tasks, self._lease = index, tasks, lease
+    def __init__(
+        self, index: Index, tasks: Tasks, instants: Instants, lease: ShardLease, clock: Clock, metrics: Metrics
+    ) -> None:
+        self._index, self._tasks, self._instants, self._lease = index, tasks, instants, lease
         self._clock, self._metrics = clock, metrics
         self._heap: list[tuple[datetime, int, Key]] = []
         self._order = count()
@@ -149,7 +152,7 @@ class Scheduler:
         dues: list[Due] = []
         for n, task in enumerate(batch):
             try:
-                due = self._tasks.prepare(task, through)
+                due = self._instants.prepare(task, through)
             except Exception:
                 # Law 4: one bad object stops nothing but itself.
                 log.exception("a plan failed", task=str(task.key))
@@ -165,7 +168,7 @@ class Scheduler:
         now = self._clock.now()
         for due in dues:
             try:
-                self._tasks.fire(due, now)
+                self._instants.fire(due, now)
             except Exception:
                 log.exception("a start failed", task=str(due.task.key))
                 self._tasks.broken(due.task, now)

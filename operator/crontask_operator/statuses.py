@@ -132,14 +132,18 @@ def status_of_task(task: Task) -> TaskStatus:
     """The status of a task as it stands."""
     # What has ended but is not stored yet counts as active: a successor looks at these names (`Tasks.settle`).
     active = list(task.runs.values())
+    ledger = task.tally.ledger
     return status_of(
         task.tally,
+        # A successor takes what the ledger says for decided; what is not recorded yet it has to look at itself.
+        ledger.without(sorted(task.unsaved), task.era()) if task.unsaved else ledger,
         observed_generation=task.generation,
         timing=task.timing or None,
         next_runs=_next_runs(task),
         watermark=_stored_watermark(task),
         active=[ActiveExecution(name=run.key.name, started_at=run.started_at) for run in active[:MAX_ACTIVE_SHOWN]],
         active_count=len(active),
+        queued_count=sum(run.phase == "Queued" for run in active),
     )
 
 

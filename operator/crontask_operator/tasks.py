@@ -1,12 +1,10 @@
-"""Tasks: from their events to a place in the timer heap, and from a due instant to starts.
+"""Tasks: from their events to a place in the timer heap.
 
 `seen` and `gone` are fed by Kopf, by the take-over and by the resync; they are
-idempotent and do no I/O. `prepare` and `fire` are the two halves of an instant:
-the plan is made a little ahead, the starts happen when the instant has come.
+idempotent and do no I/O. What becomes of a due instant is `instants`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,19 +15,31 @@ from crontask_core import names
 from crontask_core.companions import Problem
 from crontask_core.errors import FieldError
 from crontask_core.history import Ended
+from crontask_core.ledger import Era
 from crontask_core.model import BY_SCHEDULE, TaskSpec, TaskStatus
 from crontask_core.names import Key
 from crontask_core.notices import FAILURES
 from crontask_core.planning.dependencies import circle_error, waiting_for
-from crontask_core.planning.task import Start, TaskObservation, TaskPlan, plan_task
+from crontask_core.planning.task import passed_over
+from crontask_core.schedule import Schedule
 from crontask_core.tally import tally_of
 from crontask_core.targets import spec_at
-from crontask_core.validation import Setting, begins_anew, check_task, read_schedule, read_spec, timing
+from crontask_core.validation import (
+    Setting,
+    begins_anew,
+    check_task,
+    cut_short,
+    is_paused,
+    read_schedule,
+    read_spec,
+    same_schedule,
+    timing,
+)
+from crontask_operator.accounts import conclude
 from crontask_operator.companions import Companions
-from crontask_operator.executions import Executions, Prepared
+from crontask_operator.executions import Executions
 from crontask_operator.history import Keeper
-from crontask_operator.index import Index, Known, Task, packed
-from crontask_operator.metrics import Metrics
+from crontask_operator.index import Index, Task, packed
 from crontask_operator.notices import Notices
 from crontask_operator.recorder import Recorder
 from crontask_operator.statuses import SOON, Statuses
@@ -39,23 +49,8 @@ REVIEW_EACH = 0.01
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A plan made ahead for one task, and what its starts will need."""
-
-    task: Task
-    version: tuple[int, int]
-    """Of what the plan was made from."""
-    through: datetime
-    """Up to where the plan speaks, which is what the claim covers."""
-    watermark: datetime
-    """From where the plan was made; what was not sent meanwhile sets the task's back."""
-    plan: TaskPlan
-    starts: tuple[Prepared, ...]
-
-
 class Tasks:
-    """Keeps the index of tasks true, and carries out their plans."""
+    """Keeps the index of tasks true."""
 
     def __init__(
         self,
@@ -67,16 +62,14 @@ class Tasks:
         statuses: Statuses,
         recorder: Recorder,
         notices: Notices,
-        metrics: Metrics,
         keeper: Keeper,
     ) -> None:
         self._index, self._setting = index, setting
         self._companions = companions
         self._executions, self._statuses = executions, statuses
-        self._recorder, self._notices = recorder, notices
-        self._metrics, self._keeper = metrics, keeper
-        self.inherited_claim: datetime | None = None
-        """How far the leader before this one had claimed."""
+        self._recorder, self._notices, self._keeper = recorder, notices, keeper
+        self.look: Callable[[Task], None] = lambda task: None
+        """Called with a task that has executions under way and that has changed."""
         self.on_moved: Callable[[Task], None] = lambda task: None
         """Called with a task whose place in the timer heap may have changed for the sake of another object."""
         self._circles: set[Key] = set()
@@ -106,7 +99,8 @@ class Tasks:
             task.tally.enable()
         task.generation = meta["generation"]
         was_parents = self._index.dependencies.parents(key)
-        self._read(task, body.get("spec") or {}, was_timing, now, anew=was_problem or was_disabled)
+        anew = "NotReady" if was_problem else "Disabled" if was_disabled else ""
+        self._read(task, body.get("spec") or {}, was_timing, now, anew)
         if task.problem:
             self._recorder.not_ready(task, now)
         if is_new or self._index.dependencies.parents(key) != was_parents:
@@ -115,17 +109,37 @@ class Tasks:
             self._statuses.touch(task)
         return task
 
-    def _read(
-        self, task: Task, spec_body: dict[str, Any], was_timing: str, now: datetime, *, anew: bool = False
-    ) -> None:
-        """Takes the spec for true from now on; with `anew` it leaves all instants before now unstarted."""
-        anew = anew or bool(task.problem)
+    def _read(self, task: Task, spec_body: dict[str, Any], was_timing: str, now: datetime, anew: str = "") -> None:
+        """Takes the spec for true from now on; with `anew` (why) it leaves all instants before now unstarted."""
+        anew = anew or ("NotReady" if task.problem else "")
+        was_schedule = task.schedule
         self._load(task, spec_body)
-        if anew or (was_timing and begins_anew(was_timing, task.timing)):
-            # Law 3: neither an edit nor a resume fires anything that lies before it.
-            task.watermark = max(task.watermark, now)
+        self._begin_anew(task, was_timing, was_schedule, now, anew)
         task.wake_at = task.schedule.next(task.watermark) if task.schedule and not task.paused else None
-        self._judge(task, now)
+        self.judge(task, now)
+        if task.runs:
+            self.look(task)
+
+    def _begin_anew(self, task: Task, timing: str, schedule: Schedule | None, now: datetime, anew: str) -> None:
+        """Law 3: neither an edit nor a resume fires anything that lies before it; the ledger says why.
+
+        `timing` and `schedule` are what held until now, as far as that is known.
+        """
+        tally, upto = task.tally, now
+        if timing and begins_anew(timing, task.timing):
+            anew = anew or ("Suspended" if is_paused(timing) else "Edited")
+        elif not anew and (until := cut_short(timing, task.timing)) is not None:
+            anew, upto = "Suspended", min(now, until)
+        schedule = schedule or task.schedule
+        if anew and schedule is not None and upto > task.watermark:
+            passed = passed_over(schedule, task.watermark, upto, anew)
+            if passed is not None:
+                tally.ledger = tally.ledger.fill(passed, Era(schedule, tally.timing_since))
+                tally.left_out([passed])
+            task.watermark = upto
+        if timing and not same_schedule(timing, task.timing):
+            tally.timing_since = now
+        tally.timing_since = tally.timing_since or task.created
 
     def review(self, key: Key, now: datetime) -> None:
         """Another task that the task depends on has changed."""
@@ -242,7 +256,7 @@ class Tasks:
             task.problem, task.problem_reason = problem.message, problem.reason
             log.warning("task cannot be run", task=str(task.key), problem=task.problem)
 
-    def _judge(self, task: Task, now: datetime) -> None:
+    def judge(self, task: Task, now: datetime) -> None:
         """Sets the conditions that follow from the spec and the outcomes."""
         tally, generation = task.tally, task.generation
         if task.problem:
@@ -271,7 +285,7 @@ class Tasks:
         task.problem = "The operator failed on this task; its log says where. An edit of the task tries again."
         task.problem_reason = "InternalError"
         task.schedule, task.wake_at = None, None
-        self._judge(task, now)
+        self.judge(task, now)
         self._statuses.touch(task)
 
     def settle(self, body: dict[str, Any], now: datetime) -> None:
@@ -288,6 +302,7 @@ class Tasks:
         uncounted = [ended for ended in task.ended if ended.name in open_then or _is_above(ended, stored.watermark)]
         for ended in sorted(uncounted, key=lambda ended: ended.finished_at):
             task.tally.ended(ended.name, ended.phase, ended.trigger, ended.reason, ended.finished_at)
+            conclude(task, ended)
             self._notices.ended(task, ended.name, ended.phase, ended.finished_at, None)
         self._notices.settle(task, stored, uncounted)
         if any(ended.phase in FAILURES for ended in uncounted) and stored.observed_generation == task.generation:
@@ -298,7 +313,7 @@ class Tasks:
         if task.problem:
             self._recorder.not_ready(task, now)
         elif self._index.dependencies.parents(task.key):
-            self._judge(task, now)
+            self.judge(task, now)
         if uncounted or open_then != set(task.runs) or stored.observed_generation != task.generation:
             self._statuses.touch(task)
 
@@ -325,77 +340,6 @@ class Tasks:
             elif run.phase == "Queued":
                 self._executions.finish(run, "Cancelled", "TaskDeleted", "The task was deleted.")
         self._keeper.task_gone(task)
-
-    def prepare(self, task: Task, now: datetime) -> Due | None:
-        """The plan for a task whose instant comes at `now`, without any effect yet."""
-        if task.schedule is None or self._index.tasks.get(task.key) is not task:
-            return None
-        spec = task.spec()
-        seen = TaskObservation(
-            schedule=task.schedule,
-            spec=spec,
-            watermark=task.watermark,
-            claimed_through=self.inherited_claim,
-            known=Known(self._index, task),
-            disabled=task.tally.disabled_at is not None,
-            active=tuple(name for name, run in task.runs.items() if run.finished_at is None),
-        )
-        plan = plan_task(seen, now)
-        starts = self._prepare_starts(task, spec, plan.starts)
-        return Due(task, self._version(task), now, task.watermark, plan, starts)
-
-    def _version(self, task: Task) -> tuple[int, int]:
-        """Of what a plan was made from: the task's generation, and the revision of what it names."""
-        return task.generation, self._companions.revision_for(task.key)
-
-    def _prepare_starts(self, task: Task, spec: TaskSpec, starts: tuple[Start, ...]) -> tuple[Prepared, ...]:
-        return tuple(self._executions.prepare(task, spec, start.scheduled_at, start.trigger) for start in starts)
-
-    def fire(self, due: Due, now: datetime) -> None:
-        """Carries out a plan whose instant has come and is claimed."""
-        task, plan = due.task, due.plan
-        if self._index.tasks.get(task.key) is not task:
-            return
-        if task.paused or (self._version(task), task.watermark) != (due.version, due.watermark):
-            again = self.prepare(task, due.through)
-            if again is None:
-                return
-            task, plan, due = again.task, again.plan, again
-        self._begin(due, now)
-        self._leave_out(task, plan, now)
-        task.watermark = plan.watermark or task.watermark
-        task.wake_at = plan.wake_at
-        if plan.wake_at is None:
-            self._judge(task, now)
-        if due.starts and task.delete_after == "Dispatch":
-            task.wake_at = None  # this was the one; the task goes when its record is there
-        if due.starts or plan.skipped or plan.missed or plan.lost:
-            self._statuses.touch(task, after_start=bool(due.starts))
-
-    def _begin(self, due: Due, now: datetime) -> None:
-        """Stops what is replaced, begins what is due, and records what is lost."""
-        task, plan = due.task, due.plan
-        for name in plan.stops:
-            run = task.runs.get(name)
-            if run is not None:
-                self._executions.stop(run, "Replaced")
-        for prepared in due.starts:
-            task.tally.started(prepared.run.scheduled_at)
-            self._executions.begin(task, prepared)
-        if plan.lost:
-            self._metrics.instants("lost", len(plan.lost))
-        for at in plan.lost:
-            self._executions.record_lost(task, at, now)
-
-    def _leave_out(self, task: Task, plan: TaskPlan, now: datetime) -> None:
-        task.tally.left_out(skipped=plan.skipped, missed=plan.missed)
-        if plan.skipped:
-            self._metrics.instants("skipped", len(plan.skipped))
-            self._recorder.skipped(task, plan.skipped, now)
-        if plan.missed:
-            self._metrics.instants("missed", len(plan.missed))
-            self._recorder.missed(task, plan.missed, plan.more_missed, now)
-            self._notices.missed(task, plan.missed, now)
 
 
 def _is_unready(status: TaskStatus) -> bool:

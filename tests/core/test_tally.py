@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crontask_core.ledger import Entry, Ledger, at_once
 from crontask_core.model import LastExecution, Phase, TaskStatus
 from crontask_core.tally import Standing, Tally, status_of, tally_of
 
@@ -68,7 +69,7 @@ def test_instants_that_were_left_out(
     skipped: tuple[datetime, ...], missed: tuple[datetime, ...], expected: Tally
 ) -> None:
     tally = replace(BEFORE)
-    tally.left_out(skipped=iter(skipped), missed=iter(missed))
+    tally.left_out([at_once(at, "Skipped", "Overlap") for at in skipped] + [at_once(at, "Missed") for at in missed])
     assert tally == expected
 
 
@@ -103,6 +104,8 @@ tallies = st.builds(
     *[moments] * 4,
     last_execution=st.none() | phases.map(last),
     conditions=st.just(()) | st.just((Standing("Ready", "True", "R", "", None, NOW),)),
+    ledger=st.just(Ledger()) | st.just(Ledger((Entry(NOW, LATER, "Missed", "Downtime", 2),), NOW)),
+    timing_since=st.just(NOW),
 )
 
 
@@ -113,6 +116,19 @@ def test_a_status_brings_its_tally_back(tally: Tally) -> None:
     read = TaskStatus.model_validate(stored)
     assert tally_of(read) == tally
     assert (read.observed_generation, read.active_count) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("late", "changes"), [((True, True, False, False), (True, False, True, False)), ((False,), (False,))]
+)
+def test_the_condition_late_is_set_where_it_changes(late: tuple[bool, ...], changes: tuple[bool, ...]) -> None:
+    tally = Tally()
+    assert tuple(tally.show_late(each, "Why", generation=1, now=NOW) for each in late) == changes
+
+
+def test_a_status_from_before_there_was_a_ledger_has_forgotten_everything() -> None:
+    read = tally_of(TaskStatus(watermark=NOW))
+    assert (read.ledger, read.timing_since) == (Ledger((), NOW), NOW)
 
 
 def test_a_task_without_status_begins_at_nothing() -> None:

@@ -7,6 +7,7 @@ import pytest
 from fakes.world import World, at, until
 
 from crontask_core.httpcall import CallError, CallFacts, HttpRequest, Reason
+from crontask_core.names import Key
 from crontask_kube.resources import EXECUTIONS, LEASES, PODS, TASKS
 
 pytestmark = pytest.mark.looptime
@@ -100,10 +101,10 @@ async def test_an_overlap_is_treated_as_the_policy_says(
 ) -> None:
     world.pod_task(schedule="*/10 * * * * *", concurrencyPolicy=policy)
     world.kubelet(seconds=1000)
-    world.start()
+    operator = world.start()
     await until(world, "12:00:28")
     assert world.pods_made() == made
-    assert world.status()["counts"]["skipped"] == skipped
+    assert operator.index.tasks[Key("default", "t")].tally.skipped == skipped
     alive = [body["metadata"]["name"] for body in world.server.all(PODS)]
     assert alive == (made if policy != "Replace" else made[-1:])
 

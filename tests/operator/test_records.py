@@ -23,7 +23,7 @@ class Api:
 
     async def create(self, _resource: object, _namespace: str, body: dict[str, Any]) -> dict[str, Any]:
         self.created.append(body["metadata"]["name"])
-        return body
+        return body | {"metadata": body["metadata"] | {"resourceVersion": "1"}}
 
 
 def test_an_execution_that_is_touched_again_before_it_is_written_is_written_once() -> None:

@@ -92,6 +92,8 @@ def plan_execution(seen: ExecutionObservation, now: datetime) -> Step:
         return Finish("Succeeded", "Completed", "")
     if seen.stop is not None:
         return Finish("Cancelled", seen.stop, _stop_message(seen.stop))
+    if seen.phase == "Queued":
+        return Wait(None)  # until its turn comes (`planning.line`)
     if last is None or last.finished_at is None:  # (an open attempt has been dealt with above)
         gone = seen.unfit or Finish("Cancelled", "TaskDeleted", "The task was deleted.")
         return StartAttempt(1) if seen.spec else gone

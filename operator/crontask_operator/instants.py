@@ -1,0 +1,175 @@
+"""A due instant: what is made of it, and how its outcome gets into the ledger.
+
+`prepare` and `fire` are its two halves: the plan is made a little ahead, the
+starts happen when the instant has come and is claimed. What was seen when the
+plan was made is compared once more right before: an execution that began or
+ended in between changes what a policy allows.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from crontask_core.ledger import Entry
+from crontask_core.model import TaskSpec
+from crontask_core.names import Key
+from crontask_core.planning.overlap import IDLE, Load
+from crontask_core.planning.task import Closed, TaskObservation, TaskPlan, plan_task
+from crontask_operator.executions import Executions, Prepared
+from crontask_operator.index import Index, Known, Task
+from crontask_operator.line import Line
+from crontask_operator.metrics import Metrics
+from crontask_operator.notices import Notices
+from crontask_operator.recorder import Recorder
+from crontask_operator.statuses import Statuses
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A plan made ahead for one task, and what its starts will need."""
+
+    task: Task
+    through: datetime
+    """Up to where the plan speaks, which is what the claim covers."""
+    basis: tuple[int, int, datetime, Load]
+    """What it was made from: generation, revision of what the task names, watermark, load."""
+    plan: TaskPlan
+    starts: tuple[Prepared, ...]
+
+
+class Instants:
+    """Plans the instants of tasks, and carries the plans out."""
+
+    def __init__(
+        self,
+        index: Index,
+        *,
+        executions: Executions,
+        line: Line,
+        statuses: Statuses,
+        recorder: Recorder,
+        notices: Notices,
+        metrics: Metrics,
+    ) -> None:
+        self._index, self._executions, self._line = index, executions, line
+        self._statuses, self._recorder, self._notices, self._metrics = statuses, recorder, notices, metrics
+        self.inherited_claim: datetime | None = None
+        """How far the leader before this one had claimed."""
+        self.closed: Callable[[Task], Closed | None] = lambda task: None
+        """What closes times for a task: its group and calendars; None where it has neither."""
+        self.revision: Callable[[Key], int] = lambda task: 0
+        """Changes whenever something changes that the task names."""
+        self.on_settled: Callable[[Task, datetime], None] = lambda task, now: None
+        """Called with a task that has no further instant."""
+
+    def prepare(self, task: Task, now: datetime) -> Due | None:
+        """The plan for a task whose instant comes at `now`, without any effect yet."""
+        if task.schedule is None or self._index.tasks.get(task.key) is not task:
+            return None
+        spec = task.spec()
+        basis = self._basis(task, spec)
+        seen = TaskObservation(
+            schedule=task.schedule,
+            spec=spec,
+            watermark=task.watermark,
+            claimed_through=self.inherited_claim,
+            known=Known(task),
+            load=basis[-1],
+            closed=self.closed(task),
+            disabled=task.tally.disabled_at is not None,
+        )
+        plan = plan_task(seen, now)
+        starts = tuple(self._executions.prepare(task, spec, at, trigger) for at, trigger in plan.starts)
+        return Due(task, now, basis, plan, starts)
+
+    def _basis(self, task: Task, spec: TaskSpec) -> tuple[int, int, datetime, Load]:
+        return task.generation, self.revision(task.key), task.watermark, load_of(task, spec)
+
+    def fire(self, due: Due, now: datetime) -> None:
+        """Carries out a plan whose instant has come and is claimed."""
+        task = due.task
+        if self._index.tasks.get(task.key) is not task:
+            return
+        if task.paused or due.basis != self._basis(task, task.spec()):
+            again = self.prepare(task, due.through)
+            if again is None:
+                return
+            due = again
+        plan = due.plan
+        ranges = len(task.tally.ledger.entries)
+        self._account(task, plan)
+        self._begin(due, now)
+        self._tell(task, plan, now)
+        task.watermark = plan.watermark or task.watermark
+        task.wake_at = plan.wake_at
+        if plan.wake_at is None:
+            self.on_settled(task, now)
+        if plan.starts and task.delete_after == "Dispatch":
+            task.wake_at = None  # this was the one; the task goes when its record is there
+        if plan.starts or plan.queued or plan.entries:
+            more = all(entry.outcome == "Skipped" for entry in plan.entries)
+            folded = more and len(task.tally.ledger.entries) == ranges
+            self._statuses.touch(task, after_start=bool(plan.starts) or folded)
+
+    def _account(self, task: Task, plan: TaskPlan) -> None:
+        """Enters the outcomes, before anything is begun that reports a further one."""
+        ledger, era = task.tally.ledger, task.era()
+        for entry in plan.entries:
+            ledger = ledger.record(entry, era) if entry.first == entry.last else ledger.fill(entry, era)
+        for entry in plan.found:
+            ledger = ledger.record(entry, era)
+        task.tally.ledger = ledger
+
+    def _begin(self, due: Due, now: datetime) -> None:
+        """Stops what is replaced, begins what is due, lets the others wait, and records what is lost."""
+        task, plan, spec = due.task, due.plan, due.task.spec()
+        for name in plan.stops:
+            run = task.runs.get(name)
+            if run is not None:
+                self._executions.stop(run, "Replaced")
+        for prepared in due.starts:
+            task.tally.started(prepared.run.scheduled_at)
+            if self._line.admits(task, prepared.run):
+                self._executions.begin(task, prepared)
+        for at, trigger in plan.queued:
+            why = "CatchUp" if trigger == "CatchUp" else "Overlap"
+            self._line.add(task, self._executions.make(task, spec, at, trigger), why)
+        for at in plan.lost:
+            self._executions.record_lost(task, at, now)
+
+    def _tell(self, task: Task, plan: TaskPlan, now: datetime) -> None:
+        """Counts, metrics and events of what was not begun."""
+        if not plan.entries:
+            return
+        task.tally.left_out(plan.entries)
+        for outcome in ("Skipped", "Missed", "Lost", "Queued"):
+            told = [entry for entry in plan.entries if entry.outcome == outcome]
+            if not told:
+                continue
+            self._metrics.instants(outcome.lower(), sum(entry.size for entry in told))
+            if outcome == "Skipped":
+                self._tell_skipped(task, told, now)
+            elif outcome == "Missed":
+                self._recorder.missed(task, told, now)
+                self._notices.missed(task, _instants(told), now)
+
+    def _tell_skipped(self, task: Task, entries: list[Entry], now: datetime) -> None:
+        """Events of what a limit prevented; a pause, a freeze or a calendar is somebody's wish."""
+        told = [entry for entry in entries if entry.reason in ("Overlap", "Limit")]
+        if told:
+            self._recorder.skipped(task, told, now)
+
+
+def _instants(entries: list[Entry]) -> list[datetime]:
+    """The instants of the entries; of a range the first and the last."""
+    return [at for entry in entries for at in dict.fromkeys((entry.first, entry.last))]
+
+
+def load_of(task: Task, spec: TaskSpec) -> Load:
+    """What the task has under way."""
+    if not task.runs:
+        return IDLE
+    runs = [run for run in task.runs.values() if run.finished_at is None]
+    waiting = [run for run in runs if run.phase == "Queued"]
+    counted = () if spec.concurrency_policy == "Allow" else (run.key.name for run in runs if run.phase != "Queued")
+    return Load(tuple(counted), len(waiting), sum(run.trigger == "CatchUp" for run in waiting))
