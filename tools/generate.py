@@ -2,9 +2,10 @@
 
 The models give `crds/` (and the chart's copy) and the tables of `docs/crontask.md`;
 the chart gives `deploy/install.yaml` (for people without Helm), `deploy/rbac.yaml`
-(the same without the Deployment, for an operator outside the cluster) and
-`deploy/webhook.yaml` (the webhook's configuration for such an operator). `--check`
-writes nothing, names the files that differ and exits 1.
+(the same without the Deployment, for an operator outside the cluster),
+`deploy/webhook.yaml` (the webhook's configuration for such an operator) and
+`deploy/tokens.yaml` (its right to make tokens of ServiceAccounts). `--check` writes
+nothing, names the files that differ and exits 1.
 """
 
 import argparse
@@ -25,6 +26,7 @@ RELEASE = "crontask"
 NAMESPACE = "crontask-system"
 WEBHOOK = {"webhook": {"enabled": True, "url": "https://127.0.0.1:9443"}}
 """An operator on the API server's own machine; `tools/cluster` puts the port and the authority in."""
+TOKENS = {"serviceAccountTokens": {"enabled": True}}
 NOTICE = "# Made by tools/generate.py from {}; edit that, not this.\n"
 
 _NAMESPACE_BODY = f"""\
@@ -82,6 +84,7 @@ def files() -> dict[Path, str]:
     chart = list(rendered())
     identity = [document for document in chart if _kind(document) in _IDENTITY_KINDS]
     webhook = [document for document in rendered(WEBHOOK) if _kind(document) == "ValidatingWebhookConfiguration"]
+    tokens = [document for document in rendered(TOKENS) if "\n  name: crontask-operator-tokens\n" in document]
     rest = [document for document in chart if document not in identity]
     notice = NOTICE.format("charts/crontask")
     return {
@@ -90,6 +93,7 @@ def files() -> dict[Path, str]:
         ROOT / "deploy" / "rbac.yaml": notice + "---\n".join([_NAMESPACE_BODY, *identity]),
         ROOT / "deploy" / "install.yaml": notice + "---\n".join([_NAMESPACE_BODY, *crds.values(), *identity, *rest]),
         ROOT / "deploy" / "webhook.yaml": notice + "---\n".join(webhook),
+        ROOT / "deploy" / "tokens.yaml": notice + "---\n".join(tokens),
         ROOT / "docs" / "crontask.md": reference(),
     }
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from crontask_core.errors import FieldError
 from crontask_core.httpcall import check_action
 from crontask_core.manifests import pod_body
-from crontask_core.model import PodAction, TaskSpec
+from crontask_core.model import HttpAction, PodAction, TaskSpec
 from crontask_core.names import TASK, Key, Kind, digest
 from crontask_core.notices import check_notify
 from crontask_core.schedule import Reading, Schedule, Sets, compose
@@ -156,10 +156,19 @@ def check_task(spec: TaskSpec, key: Key, setting: Setting) -> None:
         raise FieldError("spec", held, problem, "set exactly one of pod and http")
     if spec.http is not None:
         check_action(spec.http)
+        _check_identity(spec.http, key, setting)
     check_notify(spec.notify)
     if spec.pod is not None:
         _check_pod(spec.pod, key, setting)
         _try_pod(spec, key)
+
+
+def _check_identity(action: HttpAction, key: Key, setting: Setting) -> None:
+    token = action.auth.service_account_token if action.auth else None
+    if token is not None and setting.operator_account == Key(key.namespace, token.service_account_name):
+        path = "spec.http.auth.serviceAccountToken.serviceAccountName"
+        remedy = "use another ServiceAccount"
+        raise FieldError(path, token.service_account_name, "is the operator's own identity", remedy)
 
 
 def _try_pod(spec: TaskSpec, key: Key) -> None:

@@ -21,7 +21,7 @@ from crontask_kube.clock import Clock
 from crontask_kube.connection import Connection
 from crontask_kube.errors import Gone, NotFound, Unavailable
 from crontask_kube.logtail import read_tail, tail_query
-from crontask_kube.resources import PODS, Resource
+from crontask_kube.resources import PODS, SERVICE_ACCOUNTS, Resource
 from crontask_kube.transport import WITHIN_SECONDS, Ask, Call, Observe, Sleep, Transport
 from crontask_kube.watching import Event, read_events
 
@@ -135,6 +135,15 @@ class ApiClient:
             within=within,
         )
         return await self._object(ask)
+
+    async def token(
+        self, namespace: str, account: str, *, audience: str, seconds: int, within: float = WITHIN_SECONDS
+    ) -> str:
+        """A token of a ServiceAccount for one audience (TokenRequest). Raises NotFound, Forbidden."""
+        data = _data({"spec": {"audiences": [audience], "expirationSeconds": seconds}})
+        found = await self._write("create", "POST", SERVICE_ACCOUNTS, namespace, account, data, _JSON, "token", within)
+        made: str = found["status"]["token"]
+        return made
 
     async def patch(
         self,

@@ -76,6 +76,17 @@ def test_no_role_has_a_wildcard_or_grants_rights(render: Render) -> None:
             ]
 
 
+@pytest.mark.parametrize("namespaces", [[], ["a", "b"]])
+def test_tokens_of_service_accounts_are_for_those_who_ask_for_them(render: Render, namespaces: list[str]) -> None:
+    values = {"serviceAccountTokens": {"enabled": True}, "operator": {"watchNamespaces": namespaces}}
+    rights = [
+        (namespace, table(role))
+        for namespace, role in granted(render(values), "crontask-operator")
+        if role["metadata"]["name"].endswith("-tokens")
+    ]
+    assert rights == [(name, {("", "serviceaccounts/token"): {"create"}}) for name in namespaces or [None]]
+
+
 USERS = [
     (
         "view",

@@ -43,6 +43,22 @@ def build(given: HttpAction, *, timeout: float | None = None) -> HttpRequest:
     return build_request(given, values=VALUES, secrets=SECRETS, timeout_seconds=timeout, execution="report-1")
 
 
+def test_a_token_of_a_service_account() -> None:
+    given = action(auth={"serviceAccountToken": {"audience": "shop"}})
+    check_action(given)
+    assert secret_refs(given) == frozenset()
+    request = build_request(given, values=VALUES, secrets={}, timeout_seconds=None, execution="e", token="to.ke.n")
+    assert dict(request.headers)["Authorization"] == "Bearer to.ke.n"
+    assert request.masked == (b"to.ke.n",)
+    assert "authorization" in request.secret_headers
+
+
+def test_redirects_that_are_not_followed_may_be_success() -> None:
+    codes = build(action(success={"redirects": True})).success.codes
+    good = {code for low, high in codes for code in range(low, high + 1)}
+    assert good == {*range(200, 300), 301, 302, 303, 307, 308}
+
+
 def secret(name: str, key: str) -> dict[str, Any]:
     return {"secretKeyRef": {"name": name, "key": key}}
 

@@ -21,8 +21,19 @@ ENDED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
         (Backoff(initial_seconds=0.5, factor=3, max_seconds=4), [0.5, 1.5, 4, 4]),
         (Backoff(initial_seconds=600), [300, 300]),
         (Backoff(max_seconds=0), [0, 0]),
+        (Backoff(kind="Linear", initial_seconds=60), [60, 120, 180, 240, 300, 300]),
+        (Backoff(kind="Linear", initial_seconds=0.5, factor=9), [0.5, 1, 1.5]),
     ],
-    ids=["by default", "equal", "at once", "with fractions", "an initial wait above the longest", "no wait allowed"],
+    ids=[
+        "by default",
+        "equal",
+        "at once",
+        "with fractions",
+        "an initial wait above the longest",
+        "no wait allowed",
+        "linear",
+        "linear, which knows no factor",
+    ],
 )
 def test_waits(backoff: Backoff, waits: list[float]) -> None:
     assert [wait_seconds(backoff, failures) for failures in range(1, len(waits) + 1)] == waits
@@ -40,7 +51,11 @@ def test_the_limit_counts_attempts_after_the_first(limit: int, failures: int, ag
 @settings(deadline=None)
 @given(
     st.builds(
-        Backoff, initial_seconds=st.floats(0, 86_400), factor=st.floats(1, 100), max_seconds=st.floats(0, 86_400)
+        Backoff,
+        kind=st.sampled_from(["Exponential", "Linear"]),
+        initial_seconds=st.floats(0, 86_400),
+        factor=st.floats(1, 100),
+        max_seconds=st.floats(0, 86_400),
     ),
     st.integers(1, 101),
 )

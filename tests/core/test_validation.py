@@ -257,3 +257,22 @@ def test_what_leaves_earlier_instants_unstarted(old: str, new: str, anew: bool) 
 )
 def test_any_other_change_leaves_the_timing_alone(change: dict[str, Any]) -> None:
     assert timing(read_spec(GOOD)) == timing(read_spec(GOOD | change))
+
+
+@pytest.mark.parametrize(
+    ("namespace", "account", "refused"),
+    [
+        ("crontask-system", "crontask-operator", True),
+        ("crontask-system", "other", False),
+        ("shop", "crontask-operator", False),
+    ],
+)
+def test_no_call_bears_a_token_of_the_operator(namespace: str, account: str, refused: bool) -> None:
+    body = GOOD | http(auth={"serviceAccountToken": {"audience": "a", "serviceAccountName": account}})
+    key = Key(namespace, "report")
+    if not refused:
+        check(body, key)
+        return
+    with pytest.raises(FieldError, match="the operator's own identity") as caught:
+        check(body, key)
+    assert caught.value.path == "spec.http.auth.serviceAccountToken.serviceAccountName"

@@ -251,6 +251,8 @@ class FakeApiServer:
                 return self._objects.find(kind, key)
             case "list":
                 return self._list(kind, request)
+            case "create" if request.subresource == "token":
+                return self._token(self._objects.find(kind, key), request)
             case "create":
                 dry_run = request.query.get("dryRun") == "All"
                 return self._objects.create(kind, request.namespace, request.body, dry_run=dry_run)
@@ -262,6 +264,13 @@ class FakeApiServer:
                 return {"kind": "Status", "apiVersion": "v1", "status": "Success"}
             case _:
                 return self._change(kind, key, request)
+
+    def _token(self, account: Object, request: Request) -> Object:
+        """A token that tells whose it is, for whom, and how many were made before."""
+        meta, spec = account["metadata"], request.body["spec"]
+        made = sum(asked.subresource == "token" for asked in self.requests)
+        token = f"{meta['namespace']}.{meta['name']}.{'+'.join(spec['audiences'])}.{made}"
+        return {"kind": "TokenRequest", "status": {"token": token}}
 
     def _change(self, kind: Kind, key: Key, request: Request) -> Object:
         status = request.subresource == "status"

@@ -14,7 +14,7 @@ from fakes.objects import Object, RefusedError
 
 from crontask_kube.client import ApiClient, Listing
 from crontask_kube.errors import NotFound, Unavailable, error_of
-from crontask_kube.resources import Resource
+from crontask_kube.resources import SERVICE_ACCOUNTS, Resource
 
 LATENCY = 0.002
 """Seconds that a request takes in virtual time."""
@@ -57,6 +57,11 @@ class DirectApi:
 
     async def create(self, resource: Resource, namespace: str | None, body: Object | bytes, **_: Any) -> Object:
         return await self._send("create", resource, namespace, body=_parsed(body))
+
+    async def token(self, namespace: str, account: str, *, audience: str, seconds: int, **_: Any) -> str:
+        body: Object = {"spec": {"audiences": [audience], "expirationSeconds": seconds}}
+        found = await self._send("create", SERVICE_ACCOUNTS, namespace, account, "token", body=body)
+        return cast(str, found["status"]["token"])
 
     async def patch(
         self,

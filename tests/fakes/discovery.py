@@ -11,6 +11,7 @@ KINDS: list[tuple[str, str, str, str, bool, bool]] = [
     ("", "v1", "nodes", "Node", False, True),
     ("", "v1", "pods", "Pod", True, True),
     ("", "v1", "secrets", "Secret", True, False),
+    ("", "v1", "serviceaccounts", "ServiceAccount", True, False),
     ("", "v1", "configmaps", "ConfigMap", True, False),
     ("", "v1", "events", "Event", True, False),
     ("events.k8s.io", "v1", "events", "Event", True, False),

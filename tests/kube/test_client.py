@@ -21,7 +21,7 @@ from crontask_kube.errors import (
     Unauthorized,
     Unavailable,
 )
-from crontask_kube.resources import EXECUTIONS, LEASES, NODES, PODS, SECRETS, TASKS
+from crontask_kube.resources import EXECUTIONS, LEASES, NODES, PODS, SECRETS, SERVICE_ACCOUNTS, TASKS
 
 
 def pod(name: str, **labels: str) -> dict[str, Any]:
@@ -105,6 +105,13 @@ async def test_delete_with_version_spares_what_was_changed(client: ApiClient, se
     with pytest.raises(Conflict):
         await client.delete(PODS, "default", "p", resource_version=version)
     assert len(server.all(PODS)) == 1
+
+
+async def test_a_token_of_a_service_account(client: ApiClient, server: FakeApiServer) -> None:
+    with pytest.raises(NotFound):
+        await client.token("default", "caller", audience="a", seconds=600)
+    server.put(SERVICE_ACCOUNTS, {"metadata": {"name": "caller"}})
+    assert await client.token("default", "caller", audience="a", seconds=600) == "default.caller.a.2"
 
 
 async def test_delete_collection_takes_what_the_selector_matches(client: ApiClient, server: FakeApiServer) -> None:

@@ -37,13 +37,14 @@ _TOKEN = {
 }
 _DEFINITIONS = CHECKOUT / "crds"
 _RIGHTS = CHECKOUT / "deploy" / "rbac.yaml"
+_TOKENS = CHECKOUT / "deploy" / "tokens.yaml"
 _WEBHOOK = CHECKOUT / "deploy" / "webhook.yaml"
 
 
 def install(state: State, kubectl: Kubectl, wait: float) -> None:
     """Apply definitions and rights, and write the operators' kubeconfig."""
     apply = ("apply", "--server-side", "--force-conflicts")
-    kubectl.run(*apply, "--filename", str(_DEFINITIONS), "--filename", str(_RIGHTS))
+    kubectl.run(*apply, *_from(_DEFINITIONS, _RIGHTS, _TOKENS))
     kubectl.run(*apply, "--filename", "-", text=yaml.safe_dump(_TOKEN))
     kubectl.run("wait", "--for=condition=Established", f"--timeout={wait:.0f}s", "--filename", str(_DEFINITIONS))
     text = kubeconfig.with_token(
@@ -70,7 +71,11 @@ def ask_operators(state: State, kubectl: Kubectl, facts: Facts) -> None:
 def uninstall(kubectl: Kubectl) -> None:
     """Take everything away that `install` has applied."""
     gone = ("delete", "--ignore-not-found", "--timeout=60s")
-    kubectl.run(*gone, "--filename", str(_DEFINITIONS), "--filename", str(_RIGHTS))
+    kubectl.run(*gone, *_from(_DEFINITIONS, _RIGHTS, _TOKENS))
+
+
+def _from(*paths: Path) -> list[str]:
+    return [word for path in paths for word in ("--filename", str(path))]
 
 
 def start_receiver(settings: Settings, facts: Facts, env: Mapping[str, str]) -> Facts:

@@ -24,6 +24,7 @@ from crontask_core.substitution import ATTEMPT, SCHEDULED_AT, expand
 USER_AGENT = f"crontask/{version('crontask')}"
 MASK_FROM = 4
 """Shorter credentials are not blotted out of answers: that would garble the output and hide nothing."""
+REDIRECTS = ((301, 303), (307, 308))
 KEPT_BYTES = MAX_OUTPUT_BYTES + 8192
 """More than any output, so that a credential at its cut is still whole when it is blotted out."""
 _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
@@ -43,15 +44,21 @@ Headers = tuple[tuple[str, str], ...]
 
 
 def build_request(
-    action: HttpAction, *, values: Mapping[str, str], secrets: Secrets, timeout_seconds: float | None, execution: str
+    action: HttpAction,
+    *,
+    values: Mapping[str, str],
+    secrets: Secrets,
+    timeout_seconds: float | None,
+    execution: str,
+    token: str = "",
 ) -> HttpRequest:
     """The request of one attempt.
 
     `values` come from `substitution.values`; `secrets` holds what `secret_refs` asked for, as far as it
-    exists; `execution` names the run in `Idempotency-Key`, the same in every attempt. Raises FieldError,
-    for Secrets SecretError.
+    exists; `execution` names the run in `Idempotency-Key`, the same in every attempt; `token` is the one that
+    `auth.serviceAccountToken` asks for. Raises FieldError, for Secrets SecretError.
     """
-    given, masked = _headers(action, values, secrets)
+    given, masked = _headers(action, values, secrets, token)
     ca = action.tls.ca_secret
     return HttpRequest(
         method=action.method,
@@ -73,7 +80,7 @@ def build_request(
 def check_action(action: HttpAction) -> None:
     """Objects, with a FieldError, to an action that no Secret and no instant could make right."""
     secrets = dict.fromkeys(secret_refs(action), PEM_START)
-    build_request(action, values=_SAMPLE, secrets=secrets, timeout_seconds=None, execution="e")
+    build_request(action, values=_SAMPLE, secrets=secrets, timeout_seconds=None, execution="e", token="t")  # noqa: S106
 
 
 def _url(text: str, values: Mapping[str, str]) -> str:
@@ -95,7 +102,9 @@ def _url(text: str, values: Mapping[str, str]) -> str:
     return parts._replace(fragment="").geturl()
 
 
-def _headers(action: HttpAction, values: Mapping[str, str], secrets: Secrets) -> tuple[Headers, list[bytes]]:
+def _headers(
+    action: HttpAction, values: Mapping[str, str], secrets: Secrets, token: str
+) -> tuple[Headers, list[bytes]]:
     """The user's headers in order, the credentials' one after them, and the credentials to blot out."""
     found: list[tuple[str, str]] = []
     masked: list[bytes] = []
@@ -107,7 +116,7 @@ def _headers(action: HttpAction, values: Mapping[str, str], secrets: Secrets) ->
     if action.auth:
         if any(name.lower() == "authorization" for name, _ in found):
             raise FieldError("spec.http.auth", "Authorization", "is also set in headers", "keep one of the two")
-        value, parts = authorization(action.auth, secrets)
+        value, parts = authorization(action.auth, secrets, token)
         found.append(("Authorization", value))
         masked += parts
     return tuple(found), masked
@@ -144,4 +153,5 @@ def _success(success: Success) -> SuccessRule:
     if success.body_regex is not None:
         check_pattern(success.body_regex)
     ranges = [code.split("-") for code in success.codes]
-    return SuccessRule(tuple((int(ends[0]), int(ends[-1])) for ends in ranges), success.body_regex)
+    codes = tuple((int(ends[0]), int(ends[-1])) for ends in ranges)
+    return SuccessRule(codes + (REDIRECTS if success.redirects else ()), success.body_regex)

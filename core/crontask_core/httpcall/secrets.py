@@ -31,7 +31,7 @@ def secret_refs(action: HttpAction) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
-def authorization(auth: Auth, secrets: Secrets) -> tuple[str, list[bytes]]:
+def authorization(auth: Auth, secrets: Secrets, account_token: str) -> tuple[str, list[bytes]]:
     """The value of the Authorization header, and what of it is secret."""
     if auth.basic:
         return _basic(auth.basic, secrets)
@@ -39,7 +39,9 @@ def authorization(auth: Auth, secrets: Secrets) -> tuple[str, list[bytes]]:
         ref = SecretKeyRef(name=auth.bearer.secret_name, key=auth.bearer.key)
         token = secret_line(ref, "spec.http.auth.bearer", secrets)
         return f"Bearer {token}", [token.encode()]
-    raise FieldError("spec.http.auth", "", "names no credentials", "set basic or bearer")
+    if auth.service_account_token:
+        return f"Bearer {account_token}", [account_token.encode()]
+    raise FieldError("spec.http.auth", "", "names no credentials", "set basic, bearer or serviceAccountToken")
 
 
 def _basic(auth: BasicAuth, secrets: Secrets) -> tuple[str, list[bytes]]:

@@ -24,6 +24,7 @@ from crontask_kube.clock import Clock
 from crontask_kube.errors import KubeError, NotFound
 from crontask_kube.resources import SECRETS
 from crontask_operator.executors.http import HttpExecutor
+from crontask_operator.executors.tokens import TokenError, Tokens
 from crontask_operator.index import Run
 from crontask_operator.ports import AttemptEnd, Reports
 from crontask_operator.records import Records
@@ -50,6 +51,7 @@ class HttpCalls:
         self._api, self._clock, self._http = api, clock, http
         self._callers, self._records, self._reports = callers, records, reports
         self._may_send, self._default_zone = may_send, default_zone
+        self._tokens = Tokens(api, clock)
         self._under_way: dict[Key, asyncio.Timeout] = {}
 
     def prepare(self, run: Run, spec: TaskSpec, number: int) -> bytes:
@@ -121,6 +123,8 @@ class HttpCalls:
         )
         try:
             secrets = await self._secrets(run.key.namespace, action)
+            wanted = action.auth.service_account_token if action.auth else None
+            token = await self._tokens.get(run.key.namespace, wanted) if wanted else ""
             request = build_request(
                 action,
                 values=known,
@@ -128,9 +132,12 @@ class HttpCalls:
                 timeout_seconds=spec.timeout_seconds,
                 # With the namespace: one receiver may serve tasks of one name in several of them.
                 execution=str(run.key),
+                token=token,
             )
         except FieldError as error:
             return refused(error)
+        except TokenError as error:
+            return AttemptResult(False, "TokenUnavailable", str(error))
         except KubeError as error:
             return AttemptResult(False, "SecretUnreadable", f"A Secret cannot be read: {error}")
         if attempt.number > 1 and not await self._records.write_now(run):
