@@ -190,6 +190,33 @@ async def test_replace_stops_every_part(world: World, stage: Stage) -> None:
     assert len(world.server.all(PODS)) == 2
 
 
+async def test_queue_lets_the_next_wait_for_the_last_part(world: World, stage: Stage) -> None:
+    world.pod_task(schedule="*/10 * * * * *", targets=["eu", "us"], concurrencyPolicy="Queue", queueLimit=1)
+    stage.start()
+    await until(world, "12:00:12")
+    assert [phase for _, phase, _ in world.outcomes()] == ["Running", "Queued"]
+    stage.end("eu")
+    await until(world, "12:00:15")
+    assert len(stage.made()) == 2
+    stage.end("us")
+    await until(world, "12:00:18")
+    assert stage.made()[2:] == [("eu", 1), ("us", 1)]
+    assert [phase for _, phase, _ in world.outcomes()] == ["Succeeded", "Running"]
+
+
+async def test_one_that_waits_is_taken_over_with_all_its_targets(world: World, stage: Stage) -> None:
+    world.pod_task(schedule="*/10 * * * * *", targets=["eu", "us"], concurrencyPolicy="Queue", queueLimit=1)
+    stage.start()
+    await until(world, "12:00:12")
+    await world.crash()
+    stage.end("eu")
+    stage.end("us")
+    stage.start("b")
+    await until(world, "12:00:35")
+    assert world.outcomes()[0][1] == "Succeeded"
+    assert stage.made()[2:] == [("eu", 1), ("us", 1)]
+
+
 async def test_by_hand(world: World, stage: Stage) -> None:
     world.pod_task(schedule="@manual", targets=["eu", "us"])
     stage.start()
