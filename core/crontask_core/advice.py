@@ -7,6 +7,7 @@ What is wrong for certain is not said here but refused in `validation`.
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from math import prod
 
 from crontask_core.calendars import Calendar, next_allowed
 from crontask_core.model import TaskSpec
@@ -14,7 +15,7 @@ from crontask_core.names import Key
 from crontask_core.schedule import Schedule, instants
 from crontask_core.schedule.cron import CronSchedule
 from crontask_core.schedule.fields import Fields, mask
-from crontask_core.schedule.forms import Never
+from crontask_core.schedule.forms import Every, Never
 from crontask_core.schedule.library import LibrarySchedule
 from crontask_core.schedule.zones import SECOND, Stretch, naive_utc, stretch_at
 from crontask_core.validation import Setting, read_parts, read_schedule
@@ -24,6 +25,8 @@ MANY = 1440
 AHEAD = timedelta(days=731)
 """How far changes of the clocks are looked for."""
 _DAY = timedelta(days=1)
+_YEARS = timedelta(days=3653)
+_LOOKED_AT = 100
 _ALL_HOURS = mask(range(24))
 _ON_PURPOSE = ("@manual", "@manually")
 
@@ -49,7 +52,8 @@ def advice(
         return list(_never(spec, parts, now))
     return [
         *_idle_parts(spec, parts, now),
-        *_density(spec, schedule, begins),
+        *_density(parts, schedule, begins),
+        *_spread(spec, schedule, begins),
         *_changes(spec, parts, now),
         *_calendars(schedule, now, only, exclude),
     ]
@@ -74,16 +78,29 @@ def _idle_parts(spec: TaskSpec, parts: list[tuple[str, Schedule]], now: datetime
             yield f"{path}: {over}; the task runs by what else it holds."
 
 
-def _density(spec: TaskSpec, schedule: Schedule, begins: datetime) -> Iterator[str]:
-    """Very many starts, and a spread that mixes them up."""
-    found, more = instants(schedule, begins, begins + _DAY - SECOND, MANY - 1)
-    if more:
+def _density(parts: list[tuple[str, Schedule]], schedule: Schedule, begins: datetime) -> Iterator[str]:
+    """Very many starts. Stepped through only where the parts together may come so often, and none does alone."""
+    counts = [_starts_a_day(part) for _, part in parts]
+    if max(counts, default=0) <= MANY < sum(counts):
+        counts = [MANY + 1] if instants(schedule, begins, begins + _DAY - SECOND, MANY - 1)[1] else []
+    if max(counts, default=0) > MANY:
         yield f"The task runs more than {MANY:,} times a day."
+
+
+def _starts_a_day(part: Schedule) -> int:
+    """How often a part comes on a day on which it comes."""
+    if isinstance(part, CronSchedule | LibrarySchedule):
+        sets = (part.fields.seconds, part.fields.minutes, part.fields.hours)
+        return prod(bits.bit_count() for bits in sets)
+    return _DAY // part.interval if isinstance(part, Every) else 1
+
+
+def _spread(spec: TaskSpec, schedule: Schedule, begins: datetime) -> Iterator[str]:
+    """A spread that is wider than the time between two instants (of the first hundred)."""
     if not spec.splay_seconds:
         return
-    spread = [at for at in (begins, *found) if at != spec.first_run_at]
-    after = schedule.next(spread[-1] if spread else begins)
-    times = [*spread, after] if after is not None else spread
+    found, _ = instants(schedule, begins - SECOND, begins + _YEARS, _LOOKED_AT)
+    times = [at for at in found if at != spec.first_run_at]
     gap = min((later - at for at, later in pairwise(times)), default=timedelta.max)
     if timedelta(seconds=spec.splay_seconds) > gap:
         yield (
