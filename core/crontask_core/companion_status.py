@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from crontask_core.companions import Covering, Freezes, Problem
+from crontask_core.calendars import Covering
+from crontask_core.companions import Freezes, Problem
 from crontask_core.model import CalendarStatus, Condition, GroupSpec, GroupStatus, TargetStatus
 from crontask_core.model.base import ConditionStatus
 from crontask_core.names import GROUP_KIND, TARGET, Kind

@@ -8,11 +8,12 @@ sake of any of them. The operator keeps the objects (`crontask_operator.companio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
-from crontask_core.calendars import Calendar, read_calendar
+from crontask_core.calendars import Calendar, Covering, next_allowed, read_calendar
 from crontask_core.model import CalendarSpec, Freeze, GroupSpec, TargetSpec, TaskSpec
 from crontask_core.names import CALENDAR, GROUP_KIND, TARGET, Kind
+from crontask_core.schedule import Schedule
 from crontask_core.targets import check_target
 from crontask_core.validation import read_model
 
@@ -85,16 +86,6 @@ def read_companion(kind: Kind, name: str, body: dict[str, Any], default_zone: st
     return read_calendar(name, read_model(CalendarSpec, body, kind), default_zone)
 
 
-class Covering(Protocol):
-    """Times, as a set: a calendar, or freezes."""
-
-    def covers(self, at: datetime) -> bool:
-        """Whether an instant is among them."""
-
-    def until(self, at: datetime) -> datetime:
-        """Up to when the answer for `at` holds, at least."""
-
-
 @dataclass(frozen=True, slots=True)
 class Freezes:
     """The freezes that a group's own spec lists."""
@@ -141,3 +132,9 @@ class Closures:
         if self.only and not any(times.covers(at) for times in self.only):
             return "Calendar"
         return None
+
+    def next_open(self, schedule: Schedule, after: datetime) -> datetime | None:
+        """The first instant after `after` that nothing speaks against, as far as anybody knows today."""
+        if self.incomplete or self.suspended:
+            return None
+        return next_allowed(schedule, after, only=self.only, exclude=(*self.frozen, *self.exclude))

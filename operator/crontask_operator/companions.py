@@ -15,12 +15,11 @@ from typing import Any
 
 import structlog
 
-from crontask_core.calendars import Calendar
+from crontask_core.calendars import Calendar, Covering
 from crontask_core.companions import (
     COMPANION_KINDS,
     Closures,
     Companion,
-    Covering,
     Freezes,
     Problem,
     Reference,

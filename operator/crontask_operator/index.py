@@ -5,6 +5,7 @@ on purpose, because there is a `Task` for each task in the cluster: specs are
 kept as JSON bytes and read when needed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -216,6 +217,8 @@ class Index:
     """Whether all tasks have been listed; until then none counts as missing."""
     strays: dict[Key, Stray] = field(default_factory=dict)
     """Ended executions without a task."""
+    on_removed: Callable[[Run], None] = lambda run: None
+    """Called with an execution that is forgotten, whatever became of it."""
 
     def run_of_pod(self, namespace: str, execution: str) -> Run | None:
         """The running execution that a pod belongs to."""
@@ -231,6 +234,7 @@ class Index:
     def remove_run(self, run: Run) -> None:
         """Forgets a running execution."""
         self.runs.pop(run.key, None)
+        self.on_removed(run)
         task = self.tasks.get(run.task)
         if task is not None and task.uid == run.uid:
             task.runs.pop(run.key.name, None)

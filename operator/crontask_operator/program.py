@@ -36,8 +36,9 @@ from crontask_operator.executors.calls import HttpCalls
 from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.executors.pod import PodExecutor
 from crontask_operator.farewell import Farewell
+from crontask_operator.gates import Gates
 from crontask_operator.history import Keeper
-from crontask_operator.index import Index
+from crontask_operator.index import Index, Run
 from crontask_operator.instants import Instants
 from crontask_operator.isolation import each
 from crontask_operator.leadership import Leadership
@@ -118,6 +119,7 @@ class Operator:
         setting = Setting(zone, Key(settings.lease_namespace, settings.service_account))
         self.companions = Companions(zone)
         self.companions.review = self._review
+        self.statuses.closed = self.companions.closures
         self.companions.on_problem = lambda kind, key, uid, problem: recorder.unusable(
             kind, key, uid, problem, clock.now()
         )
@@ -239,16 +241,27 @@ class Operator:
             notices=notices,
             metrics=self.metrics,
         )
+        self.gates = Gates(self.companions, self.index, self._clock)
+        self.gates.on_room = self.line.look
+        self.line.gate = self.gates
+        self.companions.on_moved = self.gates.moved
+        self.companions.on_group = self.companion_statuses.on_thawed = self.gates.changed
+        self.index.on_removed = self.gates.ended
         self.instants.closed = self.line.closed = lambda task: self.companions.closures(task.key)
         self.instants.revision = self.companions.revision_for
         self.scheduler = Scheduler(self.index, self.tasks, self.instants, self.lease, self._clock, self.metrics)
         self.tasks.look = self.line.look
         self.instants.on_settled = self.tasks.judge
         self.executions.on_started = accounts.started
-        self.executions.on_finished = self.line.changed
+        self.executions.on_finished = self._finished
         self.records.on_recorded.append(self.line.changed)
         self.tasks.on_moved = self.scheduler.set
         self.executions.on_unsent = self.scheduler.set
+
+    def _finished(self, run: Run) -> None:
+        """An execution has ended: what waits for that may begin."""
+        self.gates.ended(run)
+        self.line.changed(run)
 
     def _starts_wait(self) -> bool:
         return self._starters.backlog > 0 or self._callers.backlog > 0
@@ -331,6 +344,7 @@ class Operator:
                 await asyncio.sleep(TAKE_OVER_AGAIN)
                 continue
             self._taken_over = True
+            self.gates.take_over()
             self.line.look_all()
             self.scheduler.allow()
             self.notifier.look_at_all()
@@ -354,6 +368,7 @@ class Operator:
             self.records,
             self.statuses,
             self.companion_statuses,
+            self.gates,
             self.sweeper,
             self.dependents,
             self.notifier,

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from crontask_core.companions import Closures
 from crontask_core.history import Ended
 from crontask_core.model import ActiveExecution, TaskStatus
 from crontask_core.model.task_status import MAX_ACTIVE_SHOWN, NEXT_RUNS
@@ -50,6 +51,8 @@ class Statuses:
         self._touched_again: set[Key] = set()
         self._put_off: dict[Key, int] = {}
         """How often a status gave way to starts."""
+        self.closed: Callable[[Key], Closures | None] = lambda task: None
+        """Times at which a task is not run for the sake of what it names."""
         self.on_stored: list[Callable[[Task, list[Ended]], None]] = []
         """Called when a task's status is durable, with the ended executions that it tells of."""
 
@@ -122,14 +125,14 @@ class Statuses:
     async def _put(self, task: Task) -> None:
         told_of = list(task.ended)
         # A merge patch leaves alone what it does not name: what may end is named with null.
-        body = {"status": {"disabledAt": None} | status_of_task(task).to_body()}
+        body = {"status": {"disabledAt": None} | status_of_task(task, self.closed(task.key)).to_body()}
         await self._api.patch(TASKS, task.key.namespace, task.key.name, body, subresource="status")
         for tell in self.on_stored:
             tell(task, told_of)
 
 
-def status_of_task(task: Task) -> TaskStatus:
-    """The status of a task as it stands."""
+def status_of_task(task: Task, closed: Closures | None = None) -> TaskStatus:
+    """The status of a task as it stands; `closed` are times at which it is not run."""
     # What has ended but is not stored yet counts as active: a successor looks at these names (`Tasks.settle`).
     active = list(task.runs.values())
     ledger = task.tally.ledger
@@ -139,7 +142,7 @@ def status_of_task(task: Task) -> TaskStatus:
         ledger.without(sorted(task.unsaved), task.era()) if task.unsaved else ledger,
         observed_generation=task.generation,
         timing=task.timing or None,
-        next_runs=_next_runs(task),
+        next_runs=_next_runs(task, closed),
         watermark=_stored_watermark(task),
         active=[ActiveExecution(name=run.key.name, started_at=run.started_at) for run in active[:MAX_ACTIVE_SHOWN]],
         active_count=len(active),
@@ -151,10 +154,12 @@ def _stored_watermark(task: Task) -> datetime:
     return min((at - timedelta(seconds=1) for at in task.unsaved), default=task.watermark)
 
 
-def _next_runs(task: Task) -> list[datetime]:
+def _next_runs(task: Task, closed: Closures | None) -> list[datetime]:
     runs: list[datetime] = []
-    at = task.wake_at
-    while at is not None and task.schedule is not None and len(runs) < NEXT_RUNS:
+    at, schedule = task.wake_at, task.schedule
+    if at is not None and schedule is not None and closed is not None and closed(at) is not None:
+        at = closed.next_open(schedule, at)
+    while at is not None and schedule is not None and len(runs) < NEXT_RUNS:
         runs.append(at)
-        at = task.schedule.next(at)
+        at = schedule.next(at) if closed is None else closed.next_open(schedule, at)
     return runs

@@ -5,8 +5,8 @@
 docs/decisions/0010-composition-and-calendars.md.
 """
 
-from crontask_core.calendars.allowed import allowed, covering, next_allowed
+from crontask_core.calendars.allowed import Covering, allowed, covering, next_allowed
 from crontask_core.calendars.calendar import Calendar
 from crontask_core.calendars.reading import read_calendar
 
-__all__ = ["Calendar", "allowed", "covering", "next_allowed", "read_calendar"]
+__all__ = ["Calendar", "Covering", "allowed", "covering", "next_allowed", "read_calendar"]

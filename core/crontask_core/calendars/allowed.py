@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
 
-from crontask_core.calendars.calendar import Calendar
 from crontask_core.schedule.forms import Schedule
 
 STEPS = 2000
@@ -13,12 +13,25 @@ AHEAD = timedelta(days=3653)
 _INSTANT = timedelta(microseconds=1)
 
 
-def covering(at: datetime, calendars: Sequence[Calendar]) -> Calendar | None:
+class Covering(Protocol):
+    """Times as a set: a `Calendar`, or what else can be asked like one."""
+
+    def covers(self, at: datetime) -> bool:
+        """Whether an (aware) instant is among them."""
+
+    def until(self, at: datetime) -> datetime:
+        """Up to when, at least, the answer for `at` holds."""
+
+
+Times = TypeVar("Times", bound=Covering)
+
+
+def covering(at: datetime, calendars: Sequence[Times]) -> Times | None:
     """The first of the calendars that covers an instant."""
     return next((calendar for calendar in calendars if calendar.covers(at)), None)
 
 
-def allowed(at: datetime, only: Sequence[Calendar], exclude: Sequence[Calendar]) -> bool:
+def allowed(at: datetime, only: Sequence[Covering], exclude: Sequence[Covering]) -> bool:
     """Whether an instant is left: one of `only` covers it (if there are any), and none of `exclude`."""
     return (not only or covering(at, only) is not None) and covering(at, exclude) is None
 
@@ -27,8 +40,8 @@ def next_allowed(
     schedule: Schedule,
     after: datetime,
     *,
-    only: Sequence[Calendar] = (),
-    exclude: Sequence[Calendar] = (),
+    only: Sequence[Covering] = (),
+    exclude: Sequence[Covering] = (),
     steps: int = STEPS,
 ) -> datetime | None:
     """The first instant after `after` that the calendars leave; None if there is none in the next ten years.
@@ -50,7 +63,7 @@ def next_allowed(
     return None
 
 
-def _taken_until(at: datetime, only: Sequence[Calendar], exclude: Sequence[Calendar]) -> datetime | None:
+def _taken_until(at: datetime, only: Sequence[Covering], exclude: Sequence[Covering]) -> datetime | None:
     """Up to when an instant and what follows it are taken away for certain; None if the instant is left."""
     ends = [calendar.until(at) for calendar in exclude if calendar.covers(at)]
     if only and covering(at, only) is None:
