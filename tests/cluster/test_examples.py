@@ -23,6 +23,8 @@ OUTPUT = {
     "pod-with-password": "has 22 characters",
     "nightly-backup": "stored nightly-backup-",
     "count-stock": "==> warehouse-south <==\ncounting south at warehouse-south",
+    "sales-report": "report of last-month in short",
+    "audited-import": "imported 17 rows",
     "every-field-of-a-short-pod": "MY_SETTING=on",
 }
 
