@@ -5,10 +5,14 @@ task has no owner; it bears whose it is and how long it stays, because later
 nobody can be asked any more.
 """
 
+import re
 from typing import Any, NamedTuple
 
 from crontask_core import names
 from crontask_core.names import Key
+
+_SECONDS = re.compile(r"[0-9]{1,9}")
+"""Thirty years at most: whoever may write executions may write this too, and must not break a calendar with it."""
 
 
 def owner(task: Key, uid: str) -> dict[str, Any]:
@@ -42,6 +46,6 @@ def mark_of(metadata: dict[str, Any]) -> Mark | None:
     """The mark of an object, by its metadata; None for one that goes with its task."""
     marks = metadata.get("annotations") or {}
     kept = marks.get(names.ANNOTATION_KEPT_SECONDS, "")
-    if not kept.isdecimal():
+    if not _SECONDS.fullmatch(kept):
         return None
     return Mark(marks.get(names.ANNOTATION_TASK_UID, ""), int(kept))

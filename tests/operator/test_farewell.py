@@ -110,6 +110,19 @@ async def test_a_paused_one_waits(world: World) -> None:
     assert not exists(world)
 
 
+async def test_those_who_are_to_be_told_are_told_first(world: World) -> None:
+    world.post.seconds = 8
+    hook = {"when": ["Success"], "webhook": {"url": "http://hook.test/told"}}
+    world.task(schedule="*/5 * * * * *", deleteAfter="Success", notify=[hook])
+    world.start()
+    await until(world, "11:59:57")
+    assert exists(world)
+    await until(world, "12:00:08")
+    assert not exists(world)
+    assert len(world.post.received) == 1
+    assert len(world.receiver.keys()) == 1, "it has succeeded, and starts nothing more meanwhile"
+
+
 @pytest.mark.parametrize("after", [False, True])
 async def test_killed_while_it_deletes(world: World, after: bool) -> None:
     world.task(schedule="0 12 * * *", deleteAfter="Success")
