@@ -57,6 +57,13 @@ class Accounts:
         task, at = self._index.tasks.get(run.task), run.finished_at
         if task is None or task.uid != run.uid or at is None:
             return
+        if run.backfill is None:
+            self._count(task, run, at)
+        if all(ended.name != run.key.name for ended in task.ended):
+            task.ended.append(run.as_ended())
+        self._statuses.touch(task)
+
+    def _count(self, task: Task, run: Run, at: datetime) -> None:
         if _is_instant(task, run):
             task.unsaved.discard(run.scheduled_at)
         conclude(task, run.as_ended())
@@ -66,9 +73,6 @@ class Accounts:
         if run.phase in FAILURES:
             self._recorder.failed(task, run.key.name, run.reason, run.message, at)
             self._disable_if_due(task, at)
-        if all(ended.name != run.key.name for ended in task.ended):
-            task.ended.append(run.as_ended())
-        self._statuses.touch(task)
 
     def _disable_if_due(self, task: Task, now: datetime) -> None:
         after = None if task.problem else task.spec().disable_after_failures

@@ -20,6 +20,7 @@ from crontask_core.names import ANNOTATION_SCHEDULED_AT, LABEL_ATTEMPT, LABEL_TR
 from crontask_core.planning.execution import StopReason
 from crontask_core.pods import pod_facts
 from crontask_kube.clock import Clock
+from crontask_operator.backfills import Backfills
 from crontask_operator.byhand import ByHand
 from crontask_operator.dependents import Dependents
 from crontask_operator.executions import Executions
@@ -42,12 +43,14 @@ class Adoption:
         clock: Clock,
         executions: Executions,
         by_hand: ByHand,
+        backfills: Backfills,
         dependents: Dependents,
         sweeper: Sweeper,
         keeper: Keeper,
     ) -> None:
         self._index, self._clock = index, clock
-        self._executions, self._by_hand, self._dependents = executions, by_hand, dependents
+        self._executions, self._by_hand = executions, by_hand
+        self._backfills, self._dependents = backfills, dependents
         self._sweeper, self._keeper = sweeper, keeper
         self.leading = False
 
@@ -63,7 +66,10 @@ class Adoption:
             return
         status = ExecutionStatus.model_validate(body.get("status") or {})
         run = self._index.runs.get(key)
-        if run is not None:
+        if spec.backfill is not None and status.phase not in FINAL_PHASES:
+            if self.leading:
+                self._backfills.seen(key, body, spec, status)
+        elif run is not None:
             run.version = meta["resourceVersion"]
             if spec.stop:
                 self._executions.stop(run, "Stopped")
@@ -103,6 +109,7 @@ class Adoption:
     def execution_gone(self, key: Key, task: Key) -> None:
         """An execution does not exist any more; one that runs is stopped, as deleting a Job ends its pods."""
         self._index.strays.pop(key, None)
+        self._backfills.gone(key)
         known = self._index.tasks.get(task)
         if known is not None:
             known.ended = [ended for ended in known.ended if ended.name != key.name]
@@ -135,6 +142,7 @@ class Adoption:
         """Picks up everything that an earlier leader left, from full lists."""
         self.leading = True
         self._index.strays.clear()
+        self._backfills.take_over(executions)
         self._forget_missing({Key(e["metadata"]["namespace"], e["metadata"]["name"]) for e in executions})
         left = await gradually(executions, self._left_over)
         await gradually(executions, self.execution_seen)
@@ -145,6 +153,7 @@ class Adoption:
             if run is not None and self._index.runs.get(run.key) is run:
                 for part in run.parts or (run,):
                     self._executions.guarded(part, self._resume)
+        self._backfills.resume()
 
     def _forget_missing(self, existing: set[Key]) -> None:
         for task in self._index.tasks.values():
@@ -157,7 +166,9 @@ class Adoption:
         key = Key(meta["namespace"], meta["name"])
         mark = mark_of(meta)
         task = self._task_of(key.namespace, spec.task_ref.name, mark)
-        if status.phase not in ("Running", "Queued") or (task is None and mark is None) or key in self._index.runs:
+        if status.phase not in ("Running", "Queued") or spec.backfill is not None or key in self._index.runs:
+            return None
+        if task is None and mark is None:
             return None
         run = Run(
             key=key,

@@ -17,7 +17,7 @@ from crontask_core.history import STRAY_SECONDS, kept_without_task
 from crontask_core.manifests import execution_labels
 from crontask_core.model import ExecutionSpec, Phase, TaskSpec
 from crontask_core.names import Key
-from crontask_core.planning.overlap import Load, Start, make_room
+from crontask_core.planning.overlap import Load, Start, concurrency_limit, make_room
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
 from crontask_kube.errors import KubeError, NotFound
@@ -32,7 +32,9 @@ from crontask_operator.workers import Workers
 
 MAX_TRIES = 10
 LONGEST_WAIT = 30.0
-ON_PURPOSE = frozenset({"Overlap", "Limit", "Stopped", "Suspended", "Disabled"})
+ON_PURPOSE = frozenset(
+    {"Overlap", "Limit", "Stopped", "Suspended", "Disabled", "GroupSuspended", "Frozen", "Calendar"}
+)
 """Reasons for which an execution is not begun although nothing is wrong."""
 log = structlog.get_logger(__name__)
 
@@ -55,6 +57,8 @@ class ByHand:
         self._index, self._api, self._clock = index, api, clock
         self._crew, self._executions, self._line, self._tasks = crew, executions, line, tasks
         self._leads = leads
+        self.still_wanted: Callable[[Key], bool] = lambda key: True
+        """Whether the backfill that has made an execution still wants it."""
         self._accepting: set[Key] = set()
         self._tries: dict[Key, int] = {}
 
@@ -63,6 +67,10 @@ class ByHand:
         if key not in self._accepting:
             self._accepting.add(key)
             self._crew.submit(lambda: self._accept(key, body, spec))
+
+    def deals_with(self, key: Key) -> bool:
+        """Whether the execution is being decided on."""
+        return key in self._accepting or key in self._tries
 
     def refuse_unreadable(self, key: Key, problem: str) -> None:
         """Ends an execution whose spec the API server took and we cannot read."""
@@ -109,7 +117,7 @@ class ByHand:
             self.accept(key, body, ExecutionSpec.model_validate(body["spec"]))
 
     async def _decide(self, key: Key, body: dict[str, Any], spec: ExecutionSpec) -> None:
-        task = await self._task(Key(key.namespace, spec.task_ref.name))
+        task = await self.task(Key(key.namespace, spec.task_ref.name))
         run = self._run(key, body, spec, task)
         if task is None:
             missing = f'There is no CronTask "{spec.task_ref.name}" in this namespace.'
@@ -117,10 +125,12 @@ class ByHand:
             await self._refuse(run, task, body, "TaskNotFound", missing)
         elif task.problem:
             await self._refuse(run, task, body, task.problem_reason, task.problem)
-        elif spec.stop:
+        elif spec.trigger == "Backfill" and spec.parent is None:
+            await self._refuse(run, task, body, "InvalidSpec", "spec.backfill is not set; say from when to when")
+        elif spec.stop or (spec.trigger == "Backfill" and not self.still_wanted(key)):
             await self._refuse(run, task, body, "Stopped", "The execution was stopped before it began.")
         elif spec.trigger == "After" and (why := self._rests(task)):
-            await self._refuse(run, task, body, why, "The task is paused: it runs after no other meanwhile.")
+            await self._refuse(run, task, body, why, "The task rests now: it runs after no other meanwhile.")
         else:
             try:
                 run.spec_bytes = task.spec_with(spec.overrides)
@@ -131,12 +141,14 @@ class ByHand:
 
     def _rests(self, task: Task) -> str:
         """Why nothing but somebody's wish runs the task now; empty where something else may."""
-        until = task.spec().suspend_until
-        if task.suspended or (until is not None and self._clock.now() < until):
+        now, until, closed = self._clock.now(), task.spec().suspend_until, self._line.closed(task)
+        if task.suspended or (until is not None and now < until):
             return "Suspended"
-        return "Disabled" if task.paused else ""
+        if task.paused:
+            return "Disabled"
+        return (closed(now) or "") if closed is not None else ""
 
-    async def _task(self, key: Key) -> Task | None:
+    async def task(self, key: Key) -> Task | None:
         """The task, asked for where its own event has not come yet."""
         task = self._index.tasks.get(key)
         if task is not None:
@@ -168,7 +180,7 @@ class ByHand:
 
         Raises Conflict where somebody changed it meanwhile: what was read of it may be long past.
         """
-        metadata = {"resourceVersion": run.version, **_metadata(run, task, body)}
+        metadata = {"resourceVersion": run.version, **execution_metadata(run, task, body)}
         await self._api.patch(EXECUTIONS, run.key.namespace, run.key.name, {"metadata": metadata})
         self._index.add_run(run)
         phase: Phase = "Cancelled" if reason in ON_PURPOSE else "Failed"
@@ -176,6 +188,9 @@ class ByHand:
 
     async def _begin(self, run: Run, task: Task, body: dict[str, Any]) -> None:
         spec, load = task.spec(), load_of(task, task.spec())
+        limit = concurrency_limit(spec)
+        if run.trigger == "Backfill" and limit is not None and (load.waiting or len(load.active) >= limit):
+            return  # it stays as it is, and is asked for again when there is room
         room = make_room(spec, [Start(run.scheduled_at, run.trigger)], [], load)
         if room.queued or (room.starts and not self._line.admits_now(task, run)):
             await self._wait(run, task, body, "Overlap" if room.queued else "GroupLimit")
@@ -186,7 +201,7 @@ class ByHand:
         # Known before the claim, so that an instant that comes meanwhile sees it as active.
         self._index.add_run(run)
         try:
-            await claim(self._api, run, metadata=_metadata(run, task, body))
+            await claim(self._api, run, metadata=execution_metadata(run, task, body))
         except KubeError:
             self._index.remove_run(run)
             raise
@@ -198,7 +213,7 @@ class ByHand:
     async def _wait(self, run: Run, task: Task, body: dict[str, Any], reason: str) -> None:
         """The execution takes its place in the line."""
         run.reason, run.message = reason, MESSAGES[reason]
-        await claim(self._api, run, "Queued", _metadata(run, task, body))
+        await claim(self._api, run, "Queued", execution_metadata(run, task, body))
         if run.key not in self._index.runs:
             self._line.add(task, run, reason)
 
@@ -211,7 +226,7 @@ def _busy(spec: TaskSpec, load: Load) -> tuple[str, str]:
     return "Overlap", f"concurrencyPolicy is {spec.concurrency_policy} and {names} still runs; wait, or stop it."
 
 
-def _metadata(run: Run, task: Task | None, body: dict[str, Any]) -> dict[str, Any]:
+def execution_metadata(run: Run, task: Task | None, body: dict[str, Any]) -> dict[str, Any]:
     """Labels, and the bond to its task, for an execution that somebody else created."""
     made: dict[str, Any] = {"labels": execution_labels(run.task.name, run.key.name, run.trigger)}
     owners = body["metadata"].get("ownerReferences") or []

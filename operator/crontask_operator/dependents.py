@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from crontask_core.history import kept_without_task
 from crontask_core.manifests import execution_body
 from crontask_core.model import FINAL_PHASES, ExecutionSpec, ExecutionStatus
 from crontask_core.model.execution import MAX_FOLLOWERS
@@ -121,6 +122,7 @@ class Dependents:
                 scheduled_at=ending.at,
                 status=ExecutionStatus(),
                 parent=ending.key.name,
+                kept_seconds=kept_without_task(task.spec()) if not task.problem else None,
             )
             try:
                 made = await self._api.create(EXECUTIONS, follower.namespace, body)

@@ -15,7 +15,7 @@ import orjson
 
 from crontask_core.history import Ended
 from crontask_core.ledger import Entry, Era, at_once, outcome_of
-from crontask_core.model import BY_SCHEDULE, Attempt, Overrides, Phase, TaskSpec, Trigger
+from crontask_core.model import BY_SCHEDULE, Attempt, BackfillProgress, Overrides, Phase, TaskSpec, Trigger
 from crontask_core.model.policy import DeleteAfter
 from crontask_core.names import Key, execution_name
 from crontask_core.overrides import overridden
@@ -124,6 +124,8 @@ class Run:
     """The tasks that run because this execution has ended."""
     kept_seconds: int | None = None
     """How long its record stays without its task; None: both go together (`crontask_core.history`)."""
+    backfill: BackfillProgress | None = None
+    """Of an execution that stands for a backfill: how far that is. It is not in the index and makes no attempts."""
     calling: bool = False
     """Whether this process has an HTTP call of it under way, or a pod that it is just creating."""
     parts: "tuple[Run, ...]" = ()

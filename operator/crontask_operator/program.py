@@ -25,6 +25,7 @@ from crontask_kube.lease import ShardLease
 from crontask_kube.resources import ENDPOINT_SLICES, EXECUTIONS, PODS, TASKS
 from crontask_operator.accounts import Accounts
 from crontask_operator.adoption import Adoption
+from crontask_operator.backfills import Backfills
 from crontask_operator.byhand import ByHand
 from crontask_operator.channels.mail import MailChannel
 from crontask_operator.channels.posts import PostChannel
@@ -175,7 +176,21 @@ class Operator:
             recorder=recorder,
             leads=lambda: self.leadership.holding,
         )
-        self.adoption = Adoption(index, clock, self.executions, by_hand, self.dependents, self.sweeper, keeper)
+        self.backfills = Backfills(
+            index,
+            self.api,
+            clock,
+            crew=self._writers,
+            executions=self.executions,
+            by_hand=by_hand,
+            records=self.records,
+            leads=lambda: self.leadership.holding,
+        )
+        by_hand.still_wanted = self.backfills.wants
+        self.records.on_progress = self.backfills.progress
+        self.adoption = Adoption(
+            index, clock, self.executions, by_hand, self.backfills, self.dependents, self.sweeper, keeper
+        )
         self.truth = Truth(
             self.api,
             index,
@@ -187,11 +202,12 @@ class Operator:
             self.scheduler.set,
             farewell,
         )
-        keeper.holders.append(self.dependents.holds)
+        keeper.holders += (self.dependents.holds, self.backfills.holds)
         self.executions.on_ended = self.dependents.ended
         self.records.on_recorded.append(accounts.recorded)
         self.records.on_stored.append(accounts.stored)
         self.records.on_stored.append(self.dependents.stored)
+        self.records.on_stored.append(self.backfills.stored)
         self.records.on_stored.append(keeper.run_stored)
         self.statuses.on_stored += [
             keeper.status_stored,
@@ -371,6 +387,7 @@ class Operator:
             self.gates,
             self.sweeper,
             self.dependents,
+            self.backfills,
             self.notifier,
         ):
             queue.forget_all()  # the new leader finds all of it by itself
@@ -389,6 +406,7 @@ class Operator:
 
     async def drain(self) -> None:
         """An orderly stop: starts nothing more, lets what is under way end, stores it, gives the Lease back."""
+        self.backfills.rest()
         await self.scheduler.rest()
         await self.line.rest(5)
         if not await self._callers.idle(self.settings.drain_seconds):

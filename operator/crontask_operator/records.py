@@ -12,7 +12,7 @@ from collections.abc import Callable
 import structlog
 
 from crontask_core.manifests import execution_body
-from crontask_core.model import FINAL_PHASES, ExecutionStatus
+from crontask_core.model import FINAL_PHASES, BackfillProgress, ExecutionStatus
 from crontask_core.model.execution import MAX_TASK_SPEC
 from crontask_core.names import Key
 from crontask_kube.client import ApiClient
@@ -47,6 +47,7 @@ def status_of_run(run: Run) -> ExecutionStatus:
         output=run.output if final and run.output else None,
         output_truncated=run.output_truncated if final and run.output else None,
         followers=list(run.followers) if final and run.followers else None,
+        backfill=run.backfill,
         task_spec=None if final else _spec_to_keep(run),
     )
 
@@ -72,6 +73,8 @@ class Records:
         self._refusals: dict[Key, int] = {}
         self.on_recorded: list[Callable[[Run], None]] = []
         """Called when an execution has come to exist at the API server."""
+        self.on_progress: Callable[[Run, BackfillProgress], None] = lambda run, progress: None
+        """Called when a backfill's record has come to show this progress."""
         self.on_stored: list[Callable[[Run], None]] = []
         """Called when the final state of an execution has become durable."""
 
@@ -201,6 +204,8 @@ class Records:
                 tell(run)
         else:
             await self._patch(run, status)
+        if status.backfill is not None:
+            self.on_progress(run, status.backfill)
         if status.phase in FINAL_PHASES:
             self._saved(run)
 

@@ -7,16 +7,20 @@ themselves tell. They are therefore not removed before the cursor has passed the
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from heapq import merge
 from typing import Literal
 
+from crontask_core.errors import FieldError
 from crontask_core.model import Backfill, BackfillProgress, Outcome, Phase
-from crontask_core.schedule import Schedule
+from crontask_core.schedule import Schedule, instants
 
 MAX_INSTANTS = 10_000
 AHEAD = 200
 """How many instants beyond the cursor are looked at, so that what is kept in mind stays small."""
+COUNTED_AT_ONCE = 250
+"""A part of a long count, after which everything else may go on."""
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 STARTED: frozenset[Outcome] = frozenset({"Started", "Late", "Lost", "Queued"})
 """Outcomes of an instant that a backfill leaves out. A lost call may have reached its receiver."""
 
@@ -28,7 +32,8 @@ Child = Phase | Literal["LeftOut"]
 class BackfillObservation:
     """All that the next step of a backfill depends on."""
 
-    schedule: Schedule
+    schedule: Schedule | None
+    """The task's; None where the backfill is only being stopped."""
     wanted: Backfill
     progress: BackfillProgress
     children: Mapping[datetime, Child]
@@ -123,25 +128,52 @@ def _ahead(seen: BackfillObservation) -> Iterator[datetime]:
     cursor = seen.progress.cursor or before(seen.wanted)
     existing = sorted(at for at in seen.children if at > cursor)
     last = None
-    for at in merge(existing, () if seen.stop else _scheduled(seen, cursor)):
+    to_come = () if seen.stop or seen.schedule is None else _scheduled(seen.schedule, cursor, seen.wanted.end)
+    for at in merge(existing, to_come):
         if at != last:
             yield at
         last = at
 
 
-def _scheduled(seen: BackfillObservation, after: datetime) -> Iterator[datetime]:
-    at = seen.schedule.next(after)
-    while at is not None and at <= seen.wanted.end:
+def _scheduled(schedule: Schedule, after: datetime, upto: datetime) -> Iterator[datetime]:
+    at = schedule.next(after)
+    while at is not None and at <= upto:
         yield at
-        at = seen.schedule.next(at)
+        at = schedule.next(at)
 
 
-def outcome(progress: BackfillProgress, *, stopped: bool) -> tuple[Phase, str, str]:
-    """How a backfill that is over has ended: phase, reason, message."""
+def refusal(wanted: Backfill, schedule: Schedule, now: datetime) -> str:
+    """Why a task with this schedule cannot be run so; empty where it can. How many instants it is, is not asked."""
+    if wanted.end > now:
+        return str(
+            FieldError("spec.backfill.end", wanted.end.isoformat(), "has not passed yet", "take an earlier time")
+        )
+    if schedule.next(_LONG_AGO) is None:
+        problem = "names a task without a schedule, which has no instants"
+        return str(FieldError("spec.taskRef", "", problem, "run it by hand, with the trigger Manual"))
+    return ""
+
+
+def too_many(wanted: Backfill) -> str:
+    """What to tell of a range that holds more than `MAX_INSTANTS`."""
+    span = f"{wanted.start.isoformat()} to {wanted.end.isoformat()}"
+    remedy = "split the range into several backfills"
+    return str(FieldError("spec.backfill", span, f"holds more than {MAX_INSTANTS} instants", remedy))
+
+
+def counted(schedule: Schedule, after: datetime, wanted: Backfill) -> tuple[int, datetime | None]:
+    """A part of the count of the instants beyond `after`: how many, and after which one to go on (None: no more)."""
+    found, more = instants(schedule, after, wanted.end, COUNTED_AT_ONCE)
+    return len(found), found[-1] if more else None
+
+
+def outcome(progress: BackfillProgress, *, stopped: str) -> tuple[Phase, str, str]:
+    """How a backfill that is over has ended: phase, reason, message. `stopped` is why it ended before its time."""
     ran = progress.succeeded + progress.failed
-    told = f"{progress.succeeded} of {ran} executions succeeded, {progress.skipped} instants were left out."
+    told = f"{progress.succeeded} of {ran} execution(s) succeeded, {progress.skipped} instant(s) were left out."
     if stopped:
-        return "Cancelled", "Stopped", f"The backfill was stopped; {told}"
+        why = "task was deleted" if stopped == "TaskDeleted" else "backfill was stopped"
+        return "Cancelled", stopped, f"The {why}; {told}"
     if progress.failed:
         return "Failed", "ExecutionsFailed", told
     return "Succeeded", "Completed", told if progress.total else "The range holds no instant."
