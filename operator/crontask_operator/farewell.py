@@ -57,9 +57,12 @@ class Farewell:
         crew: Workers,
         recorder: Recorder,
         leads: Callable[[], bool],
+        is_needed: Callable[[Key], bool],
     ) -> None:
+        """`is_needed` says whether something goes on besides a task's executions that would end with the task."""
         self._api, self._index, self._clock = api, index, clock
         self._crew, self._recorder, self._leads = crew, recorder, leads
+        self._is_needed = is_needed
         self._going: set[Key] = set()
 
     def consider(self, task: Task) -> None:
@@ -69,7 +72,7 @@ class Farewell:
         verdict = judge_farewell(observe(task))
         if verdict != "Stay":
             task.wake_at = None
-        if verdict == "Go" and task.key not in self._going:
+        if verdict == "Go" and task.key not in self._going and not self._is_needed(task.key):
             self._going.add(task.key)
             self._crew.submit(lambda: self._delete(task, 1))
 

@@ -168,14 +168,6 @@ class Operator:
             accept=by_hand.accept,
             leads=lambda: self.leadership.holding,
         )
-        farewell = Farewell(
-            self.api,
-            index,
-            clock,
-            crew=self._writers,
-            recorder=recorder,
-            leads=lambda: self.leadership.holding,
-        )
         self.backfills = Backfills(
             index,
             self.api,
@@ -186,8 +178,16 @@ class Operator:
             records=self.records,
             leads=lambda: self.leadership.holding,
         )
-        by_hand.still_wanted = self.backfills.wants
-        self.records.on_progress = self.backfills.progress
+        farewell = Farewell(
+            self.api,
+            index,
+            clock,
+            crew=self._writers,
+            recorder=recorder,
+            leads=lambda: self.leadership.holding,
+            is_needed=self.backfills.of_task,
+        )
+        by_hand.still_wanted, self.records.on_progress = self.backfills.wants, self.backfills.progress
         self.adoption = Adoption(
             index, clock, self.executions, by_hand, self.backfills, self.dependents, self.sweeper, keeper
         )

@@ -38,7 +38,7 @@ def status(world: World, name: str = "bf") -> Object:
 
 def most_at_once(world: World) -> int:
     """How many executions ran at the same time at most."""
-    runs = [body["status"] for body in world.executions() if "attempts" in body["status"]]
+    runs = [body["status"] for body in world.executions() if body["status"]["attempts"]]
     begun = [(found["startedAt"], 1) for found in runs]
     alive = most = 0
     for _, step in sorted(begun + [(found["finishedAt"], -1) for found in runs]):
@@ -303,6 +303,19 @@ async def test_what_runs_after_the_task_runs_for_each_instant(world: World) -> N
     backfill(world)
     await until(world, "12:00:30")
     assert sorted(instants(world)) == sorted(["01", "02", "03", "04", "05"] * 2)
+
+
+async def test_a_task_that_deletes_itself_stays_until_its_backfill_has_ended(world: World) -> None:
+    world.task(schedule="0 3 1 2 *", endAt="2026-02-03T00:00:00Z", deleteAfter="Success")
+    world.start()
+    await until(world, "11:59:55")
+    world.receiver.seconds = 3
+    backfill(world, start="2026-02-01T00:00:00Z", end="2026-02-02T00:00:00Z")
+    backfill(world, "longer", start="2026-01-01T00:00:00Z", end="2026-02-02T00:00:00Z", again=True)
+    await until(world, "12:00:30")
+    assert len(world.receiver.received) == 2
+    assert {phase for _, phase, _ in world.outcomes()} == {"Succeeded"}
+    assert world.server.all(TASKS) == []
 
 
 async def test_a_name_may_be_used_again(world: World) -> None:
