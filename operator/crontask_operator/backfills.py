@@ -59,18 +59,18 @@ class Backfills:
         by_hand: ByHand,
         records: Records,
         leads: Callable[[], bool],
+        closed: Callable[[Task], Closed | None],
     ) -> None:
+        """`closed`: see `Instants.closed`."""
         self._index, self._api, self._crew = index, api, crew
         self._executions, self._by_hand, self._records = executions, by_hand, records
-        self._leads = leads
+        self._leads, self._closed = leads, closed
         self._acceptance = Acceptance(api, clock, crew=crew, by_hand=by_hand, records=records, again=AGAIN_SECONDS)
         self._acceptance.look = self._look
         self._open: dict[Key, Filling] = {}
         self._parents: dict[Key, tuple[Filling, datetime]] = {}
         """By the execution of an instant, as long as the backfill's record does not count it."""
         self._resting = False
-        self.closed: Callable[[Task], Closed | None] = lambda task: None
-        """See `Instants.closed`."""
 
     # What exists.
 
@@ -223,7 +223,7 @@ class Backfills:
             wanted=filling.wanted,
             progress=filling.progress,
             children={at: self._state(filling, at, child) for at, child in filling.children.items()},
-            leave_out=_LeaveOut(filling, task, self.closed(task)) if task is not None else lambda at: False,
+            leave_out=_LeaveOut(filling, task, self._closed(task)) if task is not None else lambda at: False,
             room=self._room(filling, task) if task is not None and not self._resting else 0,
             stop=filling.stop,
         )
@@ -324,7 +324,7 @@ def _body(filling: Filling, key: Key, at: datetime, task: Task) -> dict[str, Any
 
 
 class _LeaveOut:
-    """Which instants a backfill leaves out: closed days, and those that the schedule or another backfill has started."""
+    """Which instants a backfill leaves out: closed ones, and what the schedule or another backfill has started."""
 
     def __init__(self, filling: Filling, task: Task, closed: Closed | None) -> None:
         self._task, self._closed, self._again = task, closed, filling.wanted.again

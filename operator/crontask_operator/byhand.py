@@ -32,9 +32,7 @@ from crontask_operator.workers import Workers
 
 MAX_TRIES = 10
 LONGEST_WAIT = 30.0
-ON_PURPOSE = frozenset(
-    {"Overlap", "Limit", "Stopped", "Suspended", "Disabled", "GroupSuspended", "Frozen", "Calendar"}
-)
+ON_PURPOSE = frozenset({"Overlap", "Limit", "Stopped", "Suspended", "Disabled", "GroupSuspended", "Frozen", "Calendar"})
 """Reasons for which an execution is not begun although nothing is wrong."""
 log = structlog.get_logger(__name__)
 

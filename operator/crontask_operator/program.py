@@ -177,6 +177,7 @@ class Operator:
             by_hand=by_hand,
             records=self.records,
             leads=lambda: self.leadership.holding,
+            closed=self.line.closed,
         )
         farewell = Farewell(
             self.api,
