@@ -19,8 +19,8 @@ SECOND = timedelta(seconds=1)
 COMPARED = 12
 
 
-def engine(drawn: Drawn, name: str) -> Schedule | None:
-    """What the engine makes of a task; None where it says that a text never fires."""
+def engine(drawn: Drawn, name: str) -> Schedule | Part:
+    """What the engine makes of a task; the part of it that never fires, where it says so."""
     how = Reading(drawn.grammar, name, IDENTITY, _aware(drawn.anchor), drawn.gap, drawn.overlap)  # type: ignore[arg-type]
     texts = [(part.given, f"spec.schedules[{at}]") for at, part in enumerate(drawn.parts) if part.form != "sets"]
     sets = [part.given for part in drawn.parts if part.form == "sets"]
@@ -29,7 +29,7 @@ def engine(drawn: Drawn, name: str) -> Schedule | None:
         return compose(how, texts, sets=Sets(**sets[0]) if sets else None, splay_seconds=drawn.splay, **window)
     except FieldError as error:
         if error.problem == "never fires":
-            return None
+            return drawn.parts[int(error.path.removeprefix("spec.schedules[").removesuffix("]"))]
         raise
 
 
@@ -69,9 +69,10 @@ def compare(drawn: Drawn, name: str, piece: Piece, random: Random) -> tuple[int,
     after = piece.start + timedelta(
         seconds=_draw(drawn.splay) + random.randrange(20_000), microseconds=random.choice((0, 1))
     )
+    if isinstance(schedule, Part):
+        missed, _ = _of_part(schedule, drawn, piece, after, piece.end)
+        return len(missed), f"{schedule.given} never, but {missed[0]}" if missed else None
     expected, end = walked(drawn, piece, after, piece.end)
-    if schedule is None:
-        return len(expected), f"never, but {expected[0]}" if expected else None
     found, _ = instants(schedule, _aware(after), _aware(end), COMPARED)
     if [at.replace(tzinfo=None) for at in found] != expected[:COMPARED]:
         return len(found), f"after {after}: engine {_shown(found)}, walk {_shown(expected[:COMPARED])}"
@@ -88,7 +89,7 @@ def compare_with_cronsim(drawn: Drawn, name: str, after: datetime) -> str | None
     """The next six instants beside Debian's, but for what docs/schedules.md lists; None if all is well."""
     schedule, text, times = engine(drawn, name), drawn.parts[0].given, drawn.parts[0].times
     named_all = times is not None and times.beat and not any(each.startswith("*") for each in text.split()[:2])
-    if schedule is None or named_all:  # all hours or minutes without a star are a beat to us alone
+    if isinstance(schedule, Part) or named_all:  # all hours or minutes without a star are a beat to us alone
         return None
     after = _aware(after.replace(microsecond=0))
     horizon = after + timedelta(days=20)
