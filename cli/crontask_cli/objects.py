@@ -8,9 +8,10 @@ from typing import Any
 from crontask_cli.cluster import SECONDS
 from crontask_core.advice import advice
 from crontask_core.calendars import Calendar, read_calendar
+from crontask_core.companions import references
 from crontask_core.errors import FieldError
 from crontask_core.model import CalendarSpec, ExecutionSpec, ExecutionStatus, GroupSpec, TaskSpec, TaskStatus
-from crontask_core.names import Key
+from crontask_core.names import CALENDAR, GROUP_KIND, Key
 from crontask_core.schedule import Schedule
 from crontask_core.validation import Setting, read_schedule, read_spec
 from crontask_core.why import Found, Seen, closings
@@ -48,10 +49,9 @@ class Loaded:
 
     def absent(self, companions: Companions) -> list[str]:
         """The group and calendars that the task names and that are not there, as sentences."""
-        spec = self.seen.spec
-        group = [f"CronTaskGroup {spec.group}"] if spec.group and spec.group not in companions.groups else []
-        named = [name for name in (*spec.exclude, *spec.only) if name not in companions.calendars]
-        return [f"{what} is not there, so it is left out here." for what in (*group, *_told(named))]
+        there = {GROUP_KIND: companions.groups, CALENDAR: companions.calendars}
+        missing = [each for each in references(self.seen.spec) if each.name not in there.get(each.kind, (each.name,))]
+        return [f"{each.path}: {each.kind.kind} {each.name} is not there, and left out here." for each in missing]
 
 
 async def fetch(api: ApiClient, key: Key, default_zone: str) -> tuple[Loaded, Companions]:

@@ -94,8 +94,8 @@ def test_the_spread_is_stable_and_within_its_bound(shown: Run) -> None:
 
 def test_advice_and_what_is_absent_are_told(shown: Run) -> None:
     _, out, _ = shown(task(timeZone="Europe/Berlin", schedule="30 2 * * *", exclude=["unknown"], group="gone"))
-    assert "  Note: CronTaskGroup gone is not there, so it is left out here.\n" in out
-    assert "  Note: CronTaskCalendar unknown is not there, so it is left out here.\n" in out
+    assert "  Note: spec.group: CronTaskGroup gone is not there, and left out here.\n" in out
+    assert "  Note: spec.exclude[0]: CronTaskCalendar unknown is not there, and left out here.\n" in out
     assert "  Note: spec.schedule: clocks in Europe/Berlin leave out 2026-03-29 02:30" in out
 
 

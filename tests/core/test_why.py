@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
+from crontask_core.companions import Closures, Freezes
 from crontask_core.errors import FieldError
 from crontask_core.model import ExecutionSpec, ExecutionStatus, GroupSpec, Outcome, TaskSpec, TaskStatus
 from crontask_core.names import Key
@@ -54,7 +55,7 @@ SITUATIONS: list[tuple[str, str | None, dict[str, Any], str]] = [
     ("Late", "CatchUp", {}, "it was made up for afterwards"),
     ("Late", "Queued", {"concurrencyPolicy": "Queue"}, "waited until the executions before it had ended"),
     ("Late", "GroupLimit", {"group": "night"}, "it waited for the limits of the group night"),
-    ("Queued", None, {"concurrencyPolicy": "Queue"}, "It waits: the executions before it have not ended"),
+    ("Queued", "Overlap", {"concurrencyPolicy": "Queue"}, "It waits: the executions before it have not ended"),
     ("Queued", "CatchUp", {"missed": {"policy": "All"}}, "one after the other, oldest first"),
     ("Queued", "GroupLimit", {"group": "night"}, "the limits of the group night leave no room for it yet"),
     ("Skipped", "Overlap", {"concurrencyPolicy": "Forbid"}, "an execution was still running, and concurrencyPolicy F"),
@@ -126,6 +127,21 @@ PHASES = [
 def test_every_phase_has_its_words(phase: str, reason: str | None, said: str) -> None:
     status = {"phase": phase, "reason": reason}
     assert about(seen(entry("Started"), found=(found(status=status),))).instants[0].sentence.endswith(said)
+
+
+def test_an_overlap_names_what_was_running() -> None:
+    over = found("a", scheduledAt=at(11), status={"startedAt": at(11), "finishedAt": at(12, 0, 30)})
+    still = found("b", scheduledAt=at(11, 30), status={"startedAt": at(11, 30)})
+    ended = found("c", scheduledAt=at(10), status={"startedAt": at(10), "finishedAt": at(10, 1)})
+    (told,) = about(seen(entry("Skipped", "Overlap"), found=(over, still, ended), concurrencyPolicy="Forbid")).instants
+    assert "beside it. a ran from 11:00:00 to 12:00:30. b runs since 11:30:00." in told.sentence
+
+
+def test_attempts_at_several_targets_count_by_their_number() -> None:
+    attempts = [{"number": 1, "target": "eu"}, {"number": 1, "target": "us"}]
+    status = {"phase": "Succeeded", "attempts": attempts}
+    (told,) = about(seen(entry("Started"), found=(found(status=status),))).instants
+    assert told.sentence.endswith("Its execution succeeded.")
 
 
 def test_an_execution_that_history_has_removed_is_named() -> None:
@@ -230,6 +246,9 @@ class Afternoon:
     def covers(self, at: datetime) -> bool:
         return at.hour >= 14
 
+    def until(self, at: datetime) -> datetime:
+        return at
+
 
 FREEZE = {"start": at(14), "end": at(20), "message": "release week"}
 CLOSINGS: list[tuple[dict[str, Any], dict[str, Any] | None, Closing | None]] = [
@@ -256,6 +275,22 @@ def test_calendars_and_groups_close(spec: dict[str, Any], group: Any, expected: 
     assert closed(at(16)) == expected
     if expected is not None:
         assert group == {"suspend": True} or closed(NOON) is None
+
+
+@pytest.mark.parametrize("hour", [NOON, at(16), at(21)])
+@pytest.mark.parametrize(
+    ("spec", "group"), [(spec, group) for spec, group, _ in CLOSINGS if "unknown" not in str((spec, group))]
+)
+def test_they_close_when_the_operator_is_closed(spec: dict[str, Any], group: Any, hour: datetime) -> None:
+    body, body_group = seen(**spec).spec, GroupSpec.model_validate(group or {})
+    whole = Closures(
+        suspended=body_group.suspend,
+        frozen=(Freezes(tuple(body_group.freezes)), *(Afternoon() for _ in body_group.freeze_calendars)),
+        exclude=tuple(Afternoon() for _ in body.exclude),
+        only=tuple(Afternoon() for _ in body.only),
+    )
+    closed = closings(body, body_group if group else None, {"c": Afternoon()})(hour)
+    assert (closed.reason if closed else None) == whole(hour)
 
 
 def test_only_names_what_does_not_cover() -> None:

@@ -1,9 +1,10 @@
-"""What keeps an instant from being started on purpose: the task's calendars, and the freezes of its group."""
+"""What keeps an instant from being started on purpose, in words: `companions.Closures` with names."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from crontask_core.companions import ClosedReason, Freezes
 from crontask_core.model import GroupSpec, TaskSpec
 
 
@@ -17,7 +18,7 @@ class Calendar(Protocol):
 class Closing(NamedTuple):
     """Why an instant is skipped: the ledger's word for it, and a sentence."""
 
-    reason: str
+    reason: ClosedReason
     sentence: str
 
 
@@ -45,11 +46,11 @@ def _by_group(
         return None
     if group.suspend:
         return Closing("GroupSuspended", f"the group {spec.group} is suspended")
-    for freeze in group.freezes:
-        if freeze.start <= at < freeze.end:
-            why = f" ({freeze.message})" if freeze.message else ""
-            until = freeze.end.isoformat(sep=" ")
-            return Closing("Frozen", f"the group {spec.group} is frozen until {until}{why}")
+    freeze = Freezes(tuple(group.freezes)).at(at)
+    if freeze is not None:
+        why = f" ({freeze.message})" if freeze.message else ""
+        until = freeze.end.isoformat(sep=" ")
+        return Closing("Frozen", f"the group {spec.group} is frozen until {until}{why}")
     for name in group.freeze_calendars:
         if name in calendars and calendars[name].covers(at):
             return Closing("Frozen", f"the group {spec.group} is frozen by the calendar {name}")

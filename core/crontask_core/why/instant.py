@@ -4,7 +4,8 @@ from datetime import datetime
 
 from crontask_core.model import LedgerEntry
 from crontask_core.names import execution_name
-from crontask_core.why.values import ExecutionTold, Found, Seen, Told
+from crontask_core.schedule.zones import clock_time
+from crontask_core.why.values import MAX_TOLD, ExecutionTold, Found, Seen, Told
 from crontask_core.why.words import outcome_sentence, span, written
 
 _FOR_INSTANTS = ("Schedule", "CatchUp", "Backfill")
@@ -39,6 +40,8 @@ def _from_ledger(seen: Seen, at: datetime, entry: LedgerEntry) -> Told:
     closed = seen.closed(at) if entry.reason in ("Calendar", "Frozen") else None
     if closed is not None and closed.reason == entry.reason:
         sentence = f"It was skipped: {closed.sentence}."
+    elif entry.reason == "Overlap":
+        sentence += "".join(f" {each}" for each in _running_at(seen, at))
     return Told(
         instant=at,
         verdict=entry.outcome,
@@ -46,6 +49,18 @@ def _from_ledger(seen: Seen, at: datetime, entry: LedgerEntry) -> Told:
         sentence=sentence,
         lateness_milliseconds=entry.lateness_milliseconds,
     )
+
+
+def _running_at(seen: Seen, at: datetime) -> list[str]:
+    """The executions that ran at an instant, as far as they are kept, as sentences."""
+    told = []
+    for each in seen.found:
+        began, ended = each.status.started_at, each.status.finished_at
+        if began is not None and began < at and (ended is None or ended > at):
+            start = f"{clock_time(seen.zone, began):%H:%M:%S}"
+            ran = f"ran from {start} to {clock_time(seen.zone, ended):%H:%M:%S}" if ended else f"runs since {start}"
+            told.append(f"{each.name} {ran}.")
+    return told[:MAX_TOLD]
 
 
 def _without_entry(seen: Seen, at: datetime, now: datetime) -> Told:
@@ -98,7 +113,7 @@ def _undecided(seen: Seen, at: datetime, now: datetime) -> str:
         return f"{passed}: its execution is under way, and the task's status follows."
     mark = seen.status.watermark
     upto = f"wrote this task's status up to {written(mark, seen.zone)}" if mark else "wrote no status yet"
-    return f"{passed}: the operator {upto}. If that stays so, see whether it runs."
+    return f"{passed}: the operator {upto}. It writes within some seconds; if that stays so, see whether it runs."
 
 
 def problem_of(seen: Seen) -> str:
@@ -131,7 +146,8 @@ def execution_told(found: Found) -> ExecutionTold:
 
 def _ended(told: ExecutionTold) -> str:
     """How the execution for an instant went."""
-    tries = f" after {len(told.attempts)} attempts" if len(told.attempts) > 1 else ""
+    tried = max((attempt.number for attempt in told.attempts), default=0)
+    tries = f" after {tried} attempts" if tried > 1 else ""
     why = f" ({told.reason})" if told.reason else ""
     match told.phase:
         case "Pending" | "Queued":
