@@ -284,7 +284,9 @@ def of_an_earlier_task(scene: Scene) -> None:
     before = execution(2)
     other = execution(11)
     other["metadata"]["ownerReferences"] = [{"uid": "another"}]
-    scene.executions += [before, other]
+    outliving = execution(12)
+    outliving["metadata"]["annotations"] = {"crontask.dev/task-uid": "another"}
+    scene.executions += [before, other, outliving]
 
 
 def under_way(scene: Scene) -> None:

@@ -11,6 +11,8 @@ from .expected import expected, moment
 SETTLE = timedelta(seconds=30)
 """So long the operator may take until everything about an instant is written."""
 BY_SCHEDULE = ("Schedule", "CatchUp")
+OUTLIVING = "crontask.dev/task-uid"
+"""The annotation that tells whose an execution was that outlives its task."""
 FINAL = ("Succeeded", "Failed", "Cancelled", "Lost")
 
 
@@ -125,8 +127,9 @@ def _executions(bodies: Iterable[Object], task: Object, created: datetime) -> It
         meta, spec, status = body["metadata"], body["spec"], body.get("status") or {}
         if meta["namespace"] != task["metadata"]["namespace"] or spec["taskRef"]["name"] != task["metadata"]["name"]:
             continue
-        owners = [owner["uid"] for owner in meta.get("ownerReferences") or []]
         made = _time(meta["creationTimestamp"])
+        owners = [owner["uid"] for owner in meta.get("ownerReferences") or []]
+        owners += [uid for uid in [(meta.get("annotations") or {}).get(OUTLIVING)] if uid]
         if (task["metadata"].get("uid") not in owners) if owners else made < created:
             continue
         yield Execution(
