@@ -17,7 +17,7 @@ from crontask_core.history import STRAY_SECONDS, kept_without_task
 from crontask_core.manifests import execution_labels
 from crontask_core.model import ExecutionSpec, Phase, TaskSpec
 from crontask_core.names import Key
-from crontask_core.planning.overlap import Load, Start, concurrency_limit, make_room
+from crontask_core.planning.overlap import Load, Start, concurrency_limit, make_room, queue_limit
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
 from crontask_kube.errors import KubeError, NotFound
@@ -190,8 +190,16 @@ class ByHand:
         if run.trigger == "Backfill" and limit is not None and (load.waiting or len(load.active) >= limit):
             return  # it stays as it is, and is asked for again when there is room
         room = make_room(spec, [Start(run.scheduled_at, run.trigger)], [], load)
-        if room.queued or (room.starts and not self._line.admits_now(task, run)):
-            await self._wait(run, task, body, "Overlap" if room.queued else "GroupLimit")
+        if room.starts and not self._line.admits_now(task, run):
+            if load.waiting >= queue_limit(spec):
+                self._line.turn_away(run)
+                if run.trigger != "Backfill":
+                    await self._refuse(run, task, body, *_no_place(load))
+                return
+            await self._wait(run, task, body, "GroupLimit")
+            return
+        if room.queued:
+            await self._wait(run, task, body, "Overlap")
             return
         if not room.starts:
             await self._refuse(run, task, body, *_busy(spec, load))
@@ -219,9 +227,13 @@ class ByHand:
 def _busy(spec: TaskSpec, load: Load) -> tuple[str, str]:
     """Why there is no room for it, in a word and in a sentence."""
     if spec.concurrency_policy == "Queue":
-        return "Limit", f"{load.waiting} executions wait already (queueLimit); try again later, or raise queueLimit."
+        return _no_place(load)
     names = ", ".join(load.active[:3]) or "one that waits"
     return "Overlap", f"concurrencyPolicy is {spec.concurrency_policy} and {names} still runs; wait, or stop it."
+
+
+def _no_place(load: Load) -> tuple[str, str]:
+    return "Limit", f"{load.waiting} executions wait already (queueLimit); try again later, or raise queueLimit."
 
 
 def execution_metadata(run: Run, task: Task | None, body: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ one look into a dictionary and no memory.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -176,13 +176,16 @@ class Companions:
         known = self._known.get(ref)
         if known is not None and known.problem is not None:
             return known.problem
-        if self.complete:
-            for reference in self._names.get(ref, ()):
-                named = (reference.kind, Key(ref[1].namespace, reference.name))
-                if named not in self._known:
-                    return not_found(reference)
-                if (problem := self.problem_of(named)) is not None:
-                    return not_ready(reference, problem.message)
+        return self.problem_with(self._names.get(ref, ()), ref[1].namespace)
+
+    def problem_with(self, names: tuple[Reference, ...], namespace: str) -> Problem | None:
+        """The first of these companions that is missing or cannot be used."""
+        for reference in names if self.complete else ():
+            named = (reference.kind, Key(namespace, reference.name))
+            if named not in self._known:
+                return not_found(reference)
+            if (problem := self.problem_of(named)) is not None:
+                return not_ready(reference, problem.message)
         return None
 
     def group_of(self, task: Key) -> Key | None:
@@ -233,11 +236,11 @@ class Companions:
         return spec is not None and (spec.suspend or any(times.covers(now) for times in self.freezes(group)))
 
     def _calendars(self, owner: Key, names: tuple[Reference, ...], field: str) -> tuple[Calendar, ...]:
-        found = (
-            self._known.get((CALENDAR, Key(owner.namespace, each.name)))
-            for each in names
-            if each.path.startswith(field + "[")
-        )
+        return self.calendars((each.name for each in names if each.path.startswith(field + "[")), owner.namespace)
+
+    def calendars(self, names: Iterable[str], namespace: str) -> tuple[Calendar, ...]:
+        """Those of the calendars that there are and that can be used."""
+        found = (self._known.get((CALENDAR, Key(namespace, name))) for name in names)
         return tuple(known.value for known in found if known is not None and isinstance(known.value, Calendar))
 
     # Telling of changes.

@@ -49,6 +49,7 @@ class CompanionStatuses:
         """What each object's status tells, with the object's uid."""
         self._not_before: dict[Ref, float] = {}
         """What is being written, or was refused, and until when it is left alone."""
+        self._frozen: set[Ref] = set()
         self.on_thawed: Callable[[Key], None] = lambda group: None
         """Called with a group that is no longer suspended or frozen."""
 
@@ -71,20 +72,28 @@ class CompanionStatuses:
         for ref, known in self._companions:
             existing.add(ref)
             shown = self._to_show(ref, known, active, queued, now)
+            self._see_thaw(ref, shown)
             old = self._shown.get(ref)
             if old == (known.uid, shown) or self._not_before.get(ref, 0.0) > moment:
                 continue
             self._not_before[ref] = moment + REFUSED
-            if old is not None and old[1].frozen is not None and shown.frozen is None:
-                self.on_thawed(ref[1])
             self._crew.submit(partial(self._write, ref, known, shown, now))
-        for gone in self._shown.keys() - existing:
-            del self._shown[gone]
+        self._frozen &= existing
+        for gone in (self._shown.keys() | self._not_before.keys()) - existing:
+            self._shown.pop(gone, None)
             self._not_before.pop(gone, None)
+
+    def _see_thaw(self, ref: Ref, shown: Shown) -> None:
+        if shown.frozen is not None:
+            self._frozen.add(ref)
+        elif ref in self._frozen:
+            self._frozen.discard(ref)
+            self.on_thawed(ref[1])
 
     def forget_all(self) -> None:
         """The shard is somebody else's, who writes from now on."""
         self._shown.clear()
+        self._frozen.clear()
         self._not_before.clear()
 
     def _counted(self) -> tuple[Counter[Key], Counter[Key]]:

@@ -1,4 +1,4 @@
-"""Kopf: watches the three kinds and hands their events over. Nothing is decided here.
+"""Kopf: watches our kinds and pods, and hands their events over. Nothing is decided here.
 
 Only `on.event` handlers: they cost no patches, annotations or finalizers. What
 Kopf does not do (retries, deletions across a re-list, Leases) is done elsewhere.

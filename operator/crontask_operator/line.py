@@ -52,6 +52,10 @@ class Gate(Protocol):
         (`Line.look`) when there is room."""
         ...
 
+    def ended(self, run: Run) -> None:
+        """The execution has ended, or will not begin."""
+        ...
+
 
 class Line:
     """The executions that wait, of all tasks."""
@@ -92,7 +96,13 @@ class Line:
             entry = at_once(run.scheduled_at, "Skipped", "Limit")
             task.tally.ledger = task.tally.ledger.record(entry, task.era())
             task.tally.left_out([entry])
+            self.turn_away(run)
         return False
+
+    def turn_away(self, run: Run) -> None:
+        """An execution that the group has no room for does not wait either."""
+        if self.gate is not None:
+            self.gate.ended(run)
 
     def admits_now(self, task: Task, run: Run) -> bool:
         """Whether the task's group has room for the execution."""

@@ -146,7 +146,7 @@ class Operator:
             keeper=keeper,
         )
         self.notifier = self._notifier(recorder)
-        self.reviewer = Reviewer(index, setting, clock)
+        self.reviewer = Reviewer(index, self.companions, setting, clock)
         self._wire_instants(recorder, accounts, notices)
         by_hand = ByHand(
             index,

@@ -4,30 +4,30 @@ It says earlier what conditions and outcomes would say later, by the same checks
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from crontask_core import names
 from crontask_core.advice import advice
-from crontask_core.calendars import read_calendar
-from crontask_core.model import CalendarSpec, ExecutionSpec, TargetSpec
-from crontask_core.names import Key
+from crontask_core.companions import COMPANION_KINDS, calendars_of, read_companion, references
+from crontask_core.model import ExecutionSpec, GroupSpec
+from crontask_core.names import Key, Kind
 from crontask_core.overrides import overridden
-from crontask_core.targets import check_target
 from crontask_core.validation import Setting, check_task, read_spec
 from crontask_kube.clock import Clock
+from crontask_operator.companions import Companions
 from crontask_operator.index import Index
 
 
 class Reviewer:
     """Judges objects beside what the index knows."""
 
-    def __init__(self, index: Index, setting: Setting, clock: Clock) -> None:
-        self._index, self._setting, self._clock = index, setting, clock
+    def __init__(self, index: Index, companions: Companions, setting: Setting, clock: Clock) -> None:
+        self._index, self._companions, self._setting, self._clock = index, companions, setting, clock
         self._judges: dict[str, Callable[[Key, dict[str, Any]], list[str]]] = {
             names.TASK.plural: self._task,
             names.EXECUTION.plural: self._execution,
-            names.CALENDAR.plural: self._calendar,
-            names.TARGET.plural: self._target,
+            **{kind.plural: partial(self._companion, kind) for kind in COMPANION_KINDS},
         }
 
     def review(self, plural: str, body: dict[str, Any]) -> list[str]:
@@ -40,7 +40,11 @@ class Reviewer:
         spec, now = read_spec(body), self._clock.now()
         check_task(spec, key, self._setting)
         known = self._index.tasks.get(key)
-        return advice(spec, key, known.created if known else now, self._setting, now)
+        problem = self._companions.problem_with(references(spec), key.namespace)
+        only, exclude = (self._companions.calendars(listed, key.namespace) for listed in (spec.only, spec.exclude))
+        created = known.created if known else now
+        advised = advice(spec, key, created, self._setting, now, only=only, exclude=exclude)
+        return [problem.message, *advised] if problem is not None else advised
 
     def _execution(self, key: Key, body: dict[str, Any]) -> list[str]:
         spec = ExecutionSpec.model_validate(body)
@@ -53,10 +57,9 @@ class Reviewer:
             overridden(task.spec(), spec.overrides)
         return []
 
-    def _calendar(self, key: Key, body: dict[str, Any]) -> list[str]:
-        read_calendar(key.name, CalendarSpec.model_validate(body), self._setting.default_zone)
-        return []
-
-    def _target(self, key: Key, body: dict[str, Any]) -> list[str]:
-        check_target(TargetSpec.model_validate(body))
-        return []
+    def _companion(self, kind: Kind, key: Key, body: dict[str, Any]) -> list[str]:
+        value = read_companion(kind, key.name, body, self._setting.default_zone)
+        if not isinstance(value, GroupSpec):
+            return []
+        problem = self._companions.problem_with(calendars_of(value), key.namespace)
+        return [problem.message] if problem is not None else []

@@ -247,6 +247,36 @@ async def test_who_was_replaced_gives_its_place_to_its_successor(world: World) -
     assert overlap(world) == 1
 
 
+async def test_what_is_skipped_for_want_of_a_place_keeps_nobody_waiting(world: World) -> None:
+    world.group("g", concurrencyLimit=1)
+    kept = {"successful": 100, "failed": 100}
+    world.pod_task("full", group="g", schedule="*/2 * * * * *", queueLimit=1, history=kept)
+    world.pod_task("other", group="g", schedule="21 0 12 * * *")
+    world.kubelet(seconds=10)
+    world.start()
+    await until(world, "12:00:09")
+    for name in ("one", "two"):
+        world.by_hand(name, task="full")
+    await until(world, "12:00:12")
+    refused = {name: (phase, reason) for name, phase, reason in world.outcomes() if name in ("one", "two")}
+    assert refused == {"one": ("Cancelled", "Limit"), "two": ("Cancelled", "Limit")}
+    await until(world, "12:02:00")
+    starts = begun(world)
+    assert len(starts) > 8
+    assert all(later - first < timedelta(seconds=10.3) for first, later in pairwise(starts))
+    assert ("Skipped", "Limit") in {entry[:2] for entry in ledger(world, "full")}
+
+
+async def test_a_frozen_task_runs_after_no_other(world: World) -> None:
+    world.group("g", suspend=True)
+    world.task("first", schedule="0 12 * * *")
+    world.task("second", schedule="@manual", after=[{"task": "first"}], group="g")
+    world.start()
+    await until(world, "12:00:30")
+    [child] = [outcome for outcome in world.outcomes() if outcome[0].startswith("second")]
+    assert child[1:] == ("Cancelled", "GroupSuspended")
+
+
 async def test_a_task_outside_of_any_group_is_not_slowed_by_one(world: World) -> None:
     world.group("g", concurrencyLimit=1)
     for n in range(3):

@@ -23,9 +23,11 @@ def body(**spec: Any) -> Body:
 @pytest.fixture
 async def reviewer(world: World) -> Reviewer:
     world.task("open", overridable=["Body"])
+    world.calendar("christmas", dates=[f"{year}-12-25" for year in range(2026, 2040)])
     world.task("broken", schedule="61 * * * *")
     operator = world.start()
     await until(world, "12:00:05")
+    operator.companions.all_known()
     return operator.reviewer
 
 
@@ -64,6 +66,9 @@ WARNED = [
     ("crontaskexecutions", {"taskRef": {"name": "broken"}}, ["cannot be run"]),
     ("crontaskexecutions", {"taskRef": {"name": "open"}, "overrides": {"body": "x"}}, []),
     ("crontaskgroups", {}, []),
+    ("crontaskgroups", {"freezeCalendars": ["nowhen"]}, ["spec.freezeCalendars[0]"]),
+    ("crontasks", {"schedule": "@hourly", "http": CALL, "group": "none"}, ["spec.group"]),
+    ("crontasks", {"schedule": "0 0 25 12 *", "http": CALL, "exclude": ["christmas"]}, ["calendars"]),
 ]
 
 
