@@ -6,7 +6,7 @@ sake of any of them. The operator keeps the objects (`crontask_operator.companio
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +22,9 @@ Companion = GroupSpec | Calendar | TargetSpec
 """What stands for a companion once it is read."""
 COMPANION_KINDS = (GROUP_KIND, CALENDAR, TARGET)
 _WORD = {GROUP_KIND: "Group", CALENDAR: "Calendar", TARGET: "Target"}
+
+
+ANSWERS = 1000
 
 
 class Reference(NamedTuple):
@@ -118,9 +121,18 @@ class Closures:
     frozen: tuple[Covering, ...] = ()
     exclude: tuple[Covering, ...] = ()
     only: tuple[Covering, ...] = ()
+    answers: dict[datetime, ClosedReason | None] = field(default_factory=dict, compare=False)
+    """What was answered already: thousands of tasks may ask about the same instant."""
 
     def __call__(self, at: datetime) -> ClosedReason | None:
         """Why an instant is not started; None if nothing speaks against it."""
+        if at not in self.answers:
+            if len(self.answers) >= ANSWERS:
+                self.answers.clear()
+            self.answers[at] = self._reason(at)
+        return self.answers[at]
+
+    def _reason(self, at: datetime) -> ClosedReason | None:
         if self.incomplete:
             return "NotReady"
         if self.suspended:

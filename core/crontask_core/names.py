@@ -45,9 +45,9 @@ _DIGEST = 10
 _CAUSE = 6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """One custom resource: what the API server and kubectl call it."""
+    """One custom resource: what the API server and kubectl call it. There is one value of each, below."""
 
     kind: str
     plural: str

@@ -58,8 +58,10 @@ class Companions:
     def __init__(self, default_zone: str) -> None:
         self._zone = default_zone
         self._known: dict[Ref, Known] = {}
-        self._names: dict[Ref, tuple[Reference, ...]] = {}
-        """What a task or a group names."""
+        self._names: dict[Kind, dict[Key, tuple[Reference, ...]]] = {TASK: {}, GROUP_KIND: {}}
+        """What each task and group names that names anything."""
+        self._closures: dict[tuple[str, tuple[Reference, ...]], Closures] = {}
+        """Those that were asked for since the last change, one for all tasks that name the same."""
         self._named_by: dict[Ref, set[Ref]] = {}
         self._to_review: dict[Key, None] = {}
         self._wake = asyncio.Event()
@@ -93,7 +95,8 @@ class Companions:
         value, problem = self._read(ref, body.get("spec") or {})
         known = Known(meta["uid"], meta["generation"], value, problem, body.get("status") or {})
         self._known[ref] = known
-        self._follow(ref, calendars_of(value) if isinstance(value, GroupSpec) else ())
+        if kind is GROUP_KIND:
+            self._follow(ref, calendars_of(value) if isinstance(value, GroupSpec) else ())
         if problem is not None:
             log.warning("cannot be used", kind=kind.kind, object=str(key), problem=problem.message)
             if self.complete:
@@ -117,12 +120,14 @@ class Companions:
         known = self._known.get(ref)
         if known is not None and known.uid == uid:
             del self._known[ref]
-            self._follow(ref, ())
+            if kind is GROUP_KIND:
+                self._follow(ref, ())
             self._changed(ref)
 
     def all_known(self) -> None:
         """All that exists has been listed: from now on what is not known is missing."""
         self.complete = True
+        self._closures.clear()
         for (kind, key), known in self._known.items():
             if known.problem is not None:
                 self.on_problem(kind, key, known.uid, known.problem)
@@ -139,14 +144,19 @@ class Companions:
 
     def follow(self, task: Key, spec: TaskSpec | None) -> None:
         """A task exists and names these; None for one that does not exist, or cannot be read."""
+        names = references(spec) if spec is not None else ()
+        if names == self._names[TASK].get(task, ()):
+            return
         group = self.group_of(task)
-        self._follow((TASK, task), references(spec) if spec is not None else ())
+        self._follow((TASK, task), names)
+        self._closures.clear()
         if group != self.group_of(task):
             self.on_moved(task)
 
     def _follow(self, ref: Ref, names: tuple[Reference, ...]) -> None:
-        namespace = ref[1].namespace
-        for old in self._names.pop(ref, ()):
+        kind, key = ref
+        namespace = key.namespace
+        for old in self._names[kind].pop(key, ()):
             named = (old.kind, Key(namespace, old.name))
             users = self._named_by.get(named, set())
             users.discard(ref)
@@ -155,28 +165,25 @@ class Companions:
         for new in names:
             self._named_by.setdefault((new.kind, Key(namespace, new.name)), set()).add(ref)
         if names:
-            self._names[ref] = names
+            self._names[kind][key] = names
 
     def task_count(self, group: Key) -> int:
         """How many tasks name a group."""
         return len(self._named_by.get((GROUP_KIND, group), ()))
 
-    def tasks_of(self, group: Key) -> list[Key]:
-        """The tasks that name a group."""
-        return [key for _, key in self._named_by.get((GROUP_KIND, group), ())]
-
     # What tasks ask.
 
     def revision_for(self, task: Key) -> int:
         """Changes with everything that a task may name; 0 for a task that names nothing."""
-        return self.revision if (TASK, task) in self._names else 0
+        return self.revision if task in self._names[TASK] else 0
 
     def problem_of(self, ref: Ref) -> Problem | None:
         """Why a companion cannot be used, or a task cannot be run for the sake of what it names."""
         known = self._known.get(ref)
         if known is not None and known.problem is not None:
             return known.problem
-        return self.problem_with(self._names.get(ref, ()), ref[1].namespace)
+        kind, key = ref
+        return self.problem_with(self._names[kind].get(key, ()), key.namespace) if kind in self._names else None
 
     def problem_with(self, names: tuple[Reference, ...], namespace: str) -> Problem | None:
         """The first of these companions that is missing or cannot be used."""
@@ -190,7 +197,7 @@ class Companions:
 
     def group_of(self, task: Key) -> Key | None:
         """The group that a task names."""
-        names = self._names.get((TASK, task))
+        names = self._names[TASK].get(task)
         if names is None or names[0].kind is not GROUP_KIND:
             return None
         return Key(task.namespace, names[0].name)
@@ -207,11 +214,16 @@ class Companions:
 
     def closures(self, task: Key) -> Closures | None:
         """Why instants of a task may not be started; None for a task that names nothing."""
-        ref = (TASK, task)
-        names = self._names.get(ref)
+        names = self._names[TASK].get(task)
         if names is None:
             return None
-        if self.problem_of(ref) is not None:
+        same = (task.namespace, names)
+        if same not in self._closures:
+            self._closures[same] = self._make_closures(task, names)
+        return self._closures[same]
+
+    def _make_closures(self, task: Key, names: tuple[Reference, ...]) -> Closures:
+        if self.problem_with(names, task.namespace) is not None:
             return Closures(incomplete=True)
         group = self.group_of(task)
         spec = self.group(group) if group else None
@@ -228,7 +240,7 @@ class Companions:
         if spec is None:
             return ()
         own = (Freezes(tuple(spec.freezes)),) if spec.freezes else ()
-        return (*own, *self._calendars(group, self._names.get((GROUP_KIND, group), ()), "spec.freezeCalendars"))
+        return (*own, *self._calendars(group, self._names[GROUP_KIND].get(group, ()), "spec.freezeCalendars"))
 
     def held(self, group: Key, now: datetime) -> bool:
         """Whether a group is suspended or frozen."""
@@ -247,6 +259,7 @@ class Companions:
 
     def _changed(self, ref: Ref) -> None:
         self.revision += 1
+        self._closures.clear()
         if ref[0] is GROUP_KIND:
             self.on_group(ref[1])
         for user in self._named_by.get(ref, ()):
