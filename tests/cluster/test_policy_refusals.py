@@ -150,6 +150,12 @@ REFUSED: list[tuple[str, Body, str, str]] = [
         "spec.overrides.headers[0].value",
         "use auth",
     ),
+    (
+        "a variable from elsewhere among the overrides",
+        execution(overrides={"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}),
+        "spec.overrides.env",
+        "write value in place of valueFrom",
+    ),
 ]
 
 ACCEPTED: list[tuple[str, Body]] = [

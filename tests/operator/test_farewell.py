@@ -204,3 +204,21 @@ async def test_a_refusal_is_told_and_the_task_rests(world: World) -> None:
     world.start("b")
     await until(world, "12:15:20")
     assert not exists(world)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_what_runs_after_it_still_does(world: World, killed: bool) -> None:
+    world.pod_task(schedule="0 12 * * *", deleteAfter="Success", history={"ttlSeconds": 0})
+    world.task("child", schedule=None, after=[{"task": "t"}])
+    world.kubelet(seconds=3)
+    world.start()
+    await until(world, "12:00:01")
+    if killed:
+        world.server.hold("create", EXECUTIONS)
+        await until(world, "12:00:10")
+        await world.crash()
+        world.start("b")
+    await until(world, "12:00:40")
+    assert [body["metadata"]["name"] for body in world.server.all(TASKS)] == ["child"]
+    assert len(world.receiver.keys()) == 1
+    assert [phase for name, phase, _ in world.outcomes() if name.startswith("child-")] == ["Succeeded"]
