@@ -8,6 +8,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 import aiosmtplib
@@ -46,18 +47,28 @@ class MailChannel:
         message = mail(facts, to, server.sender, self._clock.now())
         hidden = (server.host, server.username, server.password, server.sender)
         try:
+            context = await asyncio.to_thread(_context, server.ca_pem)
             addresses = await self._permitted(server.host, server.port)
-            with await _connected(addresses, server.port) as connection:
-                return await self._hand_in(server, connection, list(to.to), message)
+            connection = await _connected(addresses, server.port)
+            try:
+                return await self._hand_in(server, connection, context, list(to.to), message)
+            finally:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)  # the transport, whose socket it is, then closes at once
         except CallFailed as failed:
             return Delivery(False, failed.reason.value, told(failed.message, hidden))
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            return Delivery(False, _reason(error), told(_message(error), hidden))
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+            return Delivery(False, _reason(cause), told(_message(cause), hidden))
 
     async def _hand_in(
-        self, server: MailServer, connection: socket.socket, receivers: list[str], message: bytes
+        self,
+        server: MailServer,
+        connection: socket.socket,
+        context: ssl.SSLContext,
+        receivers: list[str],
+        message: bytes,
     ) -> Delivery:
-        context = await asyncio.to_thread(_context, server.ca_pem)
         client = aiosmtplib.SMTP(
             hostname=server.host,
             sock=connection,
@@ -113,7 +124,7 @@ def _context(ca_pem: str) -> ssl.SSLContext:
     return ssl.create_default_context(cadata=ca_pem or None)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     match error:
         case aiosmtplib.SMTPAuthenticationError():
             return "AuthenticationFailed"
@@ -133,7 +144,7 @@ def _reason(error: Exception) -> str:
             return "ConnectError"
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         return "The server refused " + ", ".join(f"{each.recipient} ({each.code})" for each in error.recipients)
     if isinstance(error, aiosmtplib.SMTPResponseException):
