@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(150)]
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "examples").glob("*.yaml"))
 KIND = "CronTask"
-ATTEMPTS = {"third-time-lucky": 3, "second-pod-lucky": 2, "count-stock": 2}
+ATTEMPTS = {"third-time-lucky": 3, "second-pod-lucky": 2, "told-by-slack": 3, "count-stock": 2}
 OUTPUT = {
     "http-call": '"Content-Type": "application/json"',
     "clean-up": "because of: Manual",
