@@ -48,7 +48,8 @@ class Statuses:
         self._may_write, self._starts_wait = may_write, starts_wait
         self._waiting: dict[Key, asyncio.TimerHandle] = {}
         self._writing: set[Key] = set()
-        self._touched_again: set[Key] = set()
+        self._touched_again: dict[Key, float] = {}
+        """Those that were touched while they were written, and the shortest delay that was asked for."""
         self._put_off: dict[Key, int] = {}
         """How often a status gave way to starts."""
         self.closed: Callable[[Key], Closures | None] = lambda task: None
@@ -61,7 +62,7 @@ class Statuses:
         if delay is None:
             delay = AFTER_START if after_start else SOON
         if task.key in self._writing:
-            self._touched_again.add(task.key)
+            self._touched_again[task.key] = min(delay, self._touched_again.get(task.key, delay))
             return
         loop = asyncio.get_running_loop()
         waiting = self._waiting.get(task.key)
@@ -116,9 +117,9 @@ class Statuses:
             again = REFUSED
         finally:
             self._writing.discard(key)
-            if key in self._touched_again:
-                self._touched_again.discard(key)
-                again = again or SPACING
+            asked = self._touched_again.pop(key, None)
+            if asked is not None:
+                again = again or max(asked, SPACING)
             if again and task is not None:
                 self.touch(task, delay=again)
 
