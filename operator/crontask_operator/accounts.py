@@ -7,13 +7,19 @@ whatever dies when, each execution is counted once.
 from datetime import datetime
 
 from crontask_core.history import Ended
-from crontask_core.ledger import Entry, outcome_of
+from crontask_core.ledger import SECOND, Entry, at_once, outcome_of
 from crontask_core.model import BY_SCHEDULE
+from crontask_core.names import execution_name
 from crontask_core.notices import FAILURES
+from crontask_core.schedule import instants
 from crontask_operator.index import Index, Run, Task
 from crontask_operator.notices import Notices
 from crontask_operator.recorder import Recorder
 from crontask_operator.statuses import Statuses
+
+
+MAX_WAITING = 1000
+"""More executions of one task never wait (`missed.limit`, `queueLimit`)."""
 
 
 class Accounts:
@@ -101,6 +107,18 @@ def conclude(task: Task, ended: Ended) -> None:
     if outcome == "Missed":
         tally.left_out([entry])
     tally.ledger = tally.ledger.record(entry, task.era())
+
+
+def close_queued(task: Task) -> None:
+    """At the take-over: what waited and was deleted while nobody watched does not wait any more."""
+    ledger, era = task.tally.ledger, task.era()
+    for entry in task.tally.ledger.entries:
+        if entry.outcome != "Queued" or task.schedule is None:
+            continue
+        for at in instants(task.schedule, entry.first - SECOND, min(entry.last, task.watermark), MAX_WAITING)[0]:
+            if execution_name(task.key.name, at) not in task.runs:
+                ledger = ledger.record(at_once(at, "Cancelled", "Deleted"), era)
+    task.tally.ledger = ledger
 
 
 def _is_instant(task: Task, run: Run) -> bool:

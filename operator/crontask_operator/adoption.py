@@ -242,6 +242,9 @@ class Adoption:
     def _resume(self, run: Run) -> None:
         """Goes on with a run whose record was left unfinished."""
         spec = run.spec()
+        if run.phase == "Queued" and run.task not in self._index.tasks:
+            self._executions.finish(run, "Cancelled", "TaskDeleted", "The task was deleted.")
+            return
         if run.phase == "Queued":
             self._executions.advance(run)  # it waits on, unless it is to be stopped
             return

@@ -29,6 +29,7 @@ class Due:
     """A plan made ahead for one task, and what its starts will need."""
 
     task: Task
+    spec: TaskSpec
     through: datetime
     """Up to where the plan speaks, which is what the claim covers."""
     basis: tuple[int, int, datetime, Load]
@@ -80,7 +81,7 @@ class Instants:
         )
         plan = plan_task(seen, now)
         starts = tuple(self._executions.prepare(task, spec, at, trigger) for at, trigger in plan.starts)
-        return Due(task, now, basis, plan, starts)
+        return Due(task, spec, now, basis, plan, starts)
 
     def _basis(self, task: Task, spec: TaskSpec) -> tuple[int, int, datetime, Load]:
         return task.generation, self.revision(task.key), task.watermark, load_of(task, spec)
@@ -90,26 +91,30 @@ class Instants:
         task = due.task
         if self._index.tasks.get(task.key) is not task:
             return
-        if task.paused or due.basis != self._basis(task, task.spec()):
+        # The spec is the plan's: reading it again would make thousands of starts at one instant late.
+        if task.paused or due.basis != self._basis(task, due.spec):
             again = self.prepare(task, due.through)
             if again is None:
                 return
             due = again
-        plan = due.plan
-        ranges = len(task.tally.ledger.entries)
+        plan, ranges = due.plan, len(task.tally.ledger.entries)
         self._account(task, plan)
         self._begin(due, now)
-        self._tell(task, plan, now)
+        if len(plan.starts) < len(plan.entries):
+            self._tell(task, plan, now)
         task.watermark = plan.watermark or task.watermark
         task.wake_at = plan.wake_at
         if plan.wake_at is None:
             self.on_settled(task, now)
         if plan.starts and task.delete_after == "Dispatch":
             task.wake_at = None  # this was the one; the task goes when its record is there
-        if plan.starts or plan.queued or plan.entries:
-            more = all(entry.outcome == "Skipped" for entry in plan.entries)
-            folded = more and len(task.tally.ledger.entries) == ranges
-            self._statuses.touch(task, after_start=bool(plan.starts) or folded)
+        if plan.entries and not (task.paused and not plan.lost):  # a pause is told when it ends
+            self._statuses.touch(task, after_start=bool(plan.starts) or self._is_mere_fold(task, plan, ranges))
+
+    @staticmethod
+    def _is_mere_fold(task: Task, plan: TaskPlan, ranges: int) -> bool:
+        """Whether the plan says nothing new, but only that what was skipped before still is."""
+        return len(task.tally.ledger.entries) == ranges and all(each.outcome == "Skipped" for each in plan.entries)
 
     def _account(self, task: Task, plan: TaskPlan) -> None:
         """Enters the outcomes, before anything is begun that reports a further one."""
@@ -122,7 +127,7 @@ class Instants:
 
     def _begin(self, due: Due, now: datetime) -> None:
         """Stops what is replaced, begins what is due, lets the others wait, and records what is lost."""
-        task, plan, spec = due.task, due.plan, due.task.spec()
+        task, plan = due.task, due.plan
         for name in plan.stops:
             run = task.runs.get(name)
             if run is not None:
@@ -133,14 +138,12 @@ class Instants:
                 self._executions.begin(task, prepared)
         for at, trigger in plan.queued:
             why = "CatchUp" if trigger == "CatchUp" else "Overlap"
-            self._line.add(task, self._executions.make(task, spec, at, trigger), why)
+            self._line.add(task, self._executions.make(task, due.spec, at, trigger), why)
         for at in plan.lost:
             self._executions.record_lost(task, at, now)
 
     def _tell(self, task: Task, plan: TaskPlan, now: datetime) -> None:
         """Counts, metrics and events of what was not begun."""
-        if not plan.entries:
-            return
         task.tally.left_out(plan.entries)
         for outcome in ("Skipped", "Missed", "Lost", "Queued"):
             told = [entry for entry in plan.entries if entry.outcome == outcome]

@@ -35,7 +35,7 @@ from crontask_core.validation import (
     same_schedule,
     timing,
 )
-from crontask_operator.accounts import conclude
+from crontask_operator.accounts import close_queued, conclude
 from crontask_operator.companions import Companions
 from crontask_operator.executions import Executions
 from crontask_operator.history import Keeper
@@ -305,6 +305,7 @@ class Tasks:
             conclude(task, ended)
             self._notices.ended(task, ended.name, ended.phase, ended.finished_at, None)
         self._notices.settle(task, stored, uncounted)
+        close_queued(task)
         if any(ended.phase in FAILURES for ended in uncounted) and stored.observed_generation == task.generation:
             self._disable_if_due(task, now)
         for ended in task.ended:

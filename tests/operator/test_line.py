@@ -187,6 +187,18 @@ async def test_a_claim_that_is_refused_for_a_while_begins_at_last(world: World) 
     assert {phase for _, phase, _ in world.outcomes()} == {"Succeeded"}
 
 
+async def test_what_waited_and_was_deleted_while_nobody_watched_waits_no_more(world: World) -> None:
+    queue(world, 25)
+    world.start()
+    await until(world, "12:00:22")
+    await world.crash()
+    world.server.remove(EXECUTIONS, SECOND)
+    world.start("b")
+    await until(world, "12:02:00")
+    assert [name for name, _ in begun(world)] == [FIRST, THIRD]
+    assert outcomes(world)["12:00:10"] == "Cancelled/Deleted"
+
+
 async def test_an_orderly_stop_hands_the_line_over(world: World) -> None:
     queue(world, 25)
     world.start()
