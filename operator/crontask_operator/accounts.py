@@ -17,7 +17,6 @@ from crontask_operator.notices import Notices
 from crontask_operator.recorder import Recorder
 from crontask_operator.statuses import Statuses
 
-
 MAX_WAITING = 1000
 """More executions of one task never wait (`missed.limit`, `queueLimit`)."""
 
