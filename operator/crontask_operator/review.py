@@ -50,7 +50,9 @@ class Reviewer:
         spec = ExecutionSpec.model_validate(body)
         task = self._index.tasks.get(Key(key.namespace, spec.task_ref.name))
         if task is None:
-            return [f'spec.taskRef.name: there is no CronTask "{spec.task_ref.name}" in this namespace, it will fail.']
+            name = spec.task_ref.name
+            missing = f'spec.taskRef.name: no CronTask "{name}" is known in this namespace yet'
+            return [f"{missing}; without it the execution fails."]
         if task.problem:
             return [f"The task cannot be run, and the execution will fail: {task.problem}"]
         if spec.overrides is not None:

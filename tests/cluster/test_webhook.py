@@ -37,7 +37,7 @@ def test_what_is_odd_is_taken_with_a_warning(asked: Kubectl) -> None:
 def test_a_run_of_nobody_is_warned_of(asked: Kubectl) -> None:
     answer = asked.create(execution("e", "no-such-task"), dry=True)
     assert answer.code == 0
-    assert 'Warning: spec.taskRef.name: there is no CronTask "no-such-task"' in answer.err
+    assert 'Warning: spec.taskRef.name: no CronTask "no-such-task" is known' in answer.err
 
 
 def test_other_fields_than_the_spec_are_nobodys_business(asked: Kubectl) -> None:

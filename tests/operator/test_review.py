@@ -62,7 +62,7 @@ WARNED = [
     ("crontasks", {"schedule": "* * * * * *", "http": CALL}, ["more than 1,440 times a day"]),
     ("crontasks", {"schedule": "@hourly", "splaySeconds": 7200, "http": CALL}, ["spec.splaySeconds"]),
     ("crontasks", {"schedule": "@hourly", "endAt": "2020-01-01T00:00:00Z", "http": CALL}, ["is over"]),
-    ("crontaskexecutions", {"taskRef": {"name": "nobody"}}, ["there is no CronTask"]),
+    ("crontaskexecutions", {"taskRef": {"name": "nobody"}}, ["no CronTask"]),
     ("crontaskexecutions", {"taskRef": {"name": "broken"}}, ["cannot be run"]),
     ("crontaskexecutions", {"taskRef": {"name": "open"}, "overrides": {"body": "x"}}, []),
     ("crontaskgroups", {}, []),

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from crontask_core.ledger import SECOND, Entry, at_once
 from crontask_core.model import TaskSpec
+from crontask_core.planning.overlap import Load
 from crontask_core.planning.task import TaskObservation, plan_task
-from crontask_core.schedule import parse
+from crontask_core.schedule import Schedule, instants, parse
 
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -21,6 +23,24 @@ def clock(text: str) -> datetime:
 
 def shown(at: datetime) -> str:
     return f"{at:%H:%M:%S}"
+
+
+def _within(schedule: Schedule, entry: Entry) -> list[datetime]:
+    """The instants that an entry is about."""
+    return instants(schedule, entry.first - SECOND, entry.last, 1000)[0]
+
+
+@dataclass(frozen=True)
+class Executed:
+    """The instants that have an execution."""
+
+    at: set[datetime]
+
+    def outcome(self, at: datetime) -> Entry | None:
+        return at_once(at, "Started") if at in self.at else None
+
+    def between(self, after: datetime, upto: datetime) -> list[datetime]:
+        return sorted(at for at in self.at if after < at <= upto)
 
 
 @dataclass
@@ -39,7 +59,9 @@ class Stage:
         """Plans for now and carries it out; tells all that the plan holds."""
         spec = TaskSpec.model_validate(self.body)
         schedule = parse(spec.schedule, zone=spec.time_zone or "UTC", anchor=DAY)
-        seen = TaskObservation(schedule, spec, self.watermark, self.inherited, self.known, tuple(self.active))
+        known = Executed(self.known)
+        load = Load(active=tuple(self.active))
+        seen = TaskObservation(schedule, spec, self.watermark, self.inherited, known, load)
         plan = plan_task(seen, self.now)
         self.claimed = self.now
         self.active = [name for name in self.active if name not in plan.stops]
@@ -48,8 +70,9 @@ class Stage:
             told.append(f"{'start' if start.trigger == 'Schedule' else 'make up'} {shown(start.scheduled_at)}")
             self.known.add(start.scheduled_at)
             self.active.append(shown(start.scheduled_at))
-        for word, instants in (("skip", plan.skipped), ("miss", plan.missed), ("lose", plan.lost)):
-            told += [f"{word} {shown(at)}" for at in instants]
+        for word, outcome in (("skip", "Skipped"), ("miss", "Missed"), ("lose", "Lost")):
+            ranges = [entry for entry in plan.entries if entry.outcome == outcome]
+            told += [f"{word} {shown(at)}" for each in ranges for at in _within(schedule, each)]
         assert plan.watermark is not None
         self.watermark = plan.watermark
         told.append(f"wake {shown(plan.wake_at)}" if plan.wake_at else "sleep")
@@ -115,7 +138,7 @@ SCRIPTS: dict[str, tuple[dict[str, Any], Script]] = {
         [
             ("10:05:00", nothing, "start 10:05:00, wake 10:10:00"),
             ("10:07:00", edited(suspend=True), "sleep"),
-            ("10:15:03", nothing, "sleep"),
+            ("10:15:03", nothing, "skip 10:10:00, skip 10:15:00, sleep"),
             ("10:20:07", edited(suspend=False), "wake 10:25:00"),
             ("10:25:00", nothing, "start 10:25:00, wake 10:30:00"),
         ],
