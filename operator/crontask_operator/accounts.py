@@ -34,9 +34,9 @@ class Accounts:
             return
         tally = task.tally
         tally.last_run = run.started_at
-        self._notices.begun(task, run.key.name, run.scheduled_at, late)
         if run.trigger not in BY_SCHEDULE or late is None:
             return
+        self._notices.begun(task, run.key.name, run.scheduled_at, late)
         outcome, reason = outcome_of("Running", run.trigger, None, late)
         before = tally.ledger.at(run.scheduled_at)
         if outcome == "Late" and before is not None and before.outcome in ("Queued", "Late"):
@@ -73,7 +73,7 @@ class Accounts:
             task.unsaved.discard(run.scheduled_at)
         conclude(task, run.as_ended())
         task.tally.ended(run.key.name, run.phase, run.trigger, run.reason or None, at)
-        self._notices.ended(task, run.key.name, run.phase, at, run.output)
+        self._notices.ended(task, run.as_ended(), run.output)
         self._judge_failing(task, run, at)
         if run.phase in FAILURES:
             self._recorder.failed(task, run.key.name, run.reason, run.message, at)

@@ -154,18 +154,14 @@ class Instants:
                 self._tell_skipped(task, told, now)
             elif outcome == "Missed":
                 self._recorder.missed(task, told, now)
-                self._notices.missed(task, _instants(told), now)
+                first, last = min(entry.first for entry in told), max(entry.last for entry in told)
+                self._notices.missed(task, first, last, sum(entry.size for entry in told), now)
 
     def _tell_skipped(self, task: Task, entries: list[Entry], now: datetime) -> None:
         """Events of what a limit prevented; a pause, a freeze or a calendar is somebody's wish."""
         told = [entry for entry in entries if entry.reason in ("Overlap", "Limit")]
         if told:
             self._recorder.skipped(task, told, now)
-
-
-def _instants(entries: list[Entry]) -> list[datetime]:
-    """The instants of the entries; of a range the first and the last."""
-    return [at for entry in entries for at in dict.fromkeys((entry.first, entry.last))]
 
 
 def load_of(task: Task, spec: TaskSpec) -> Load:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from crontask_core import notices
 from crontask_core.history import Ended
-from crontask_core.model import PendingNotification, Phase, TaskStatus
+from crontask_core.model import BY_SCHEDULE, PendingNotification, TaskStatus
 from crontask_operator.index import Task
 from crontask_operator.recorder import Recorder
 
@@ -20,26 +20,28 @@ class Notices:
     def __init__(self, recorder: Recorder, touch: Callable[[Task], None]) -> None:
         self._recorder, self._touch = recorder, touch
 
-    def ended(self, task: Task, name: str, phase: Phase, at: datetime, output: str | None) -> None:
+    def ended(self, task: Task, ended: Ended, output: str | None) -> None:
         """An execution has just been counted; `output` is None where it is not at hand."""
         if not task.notifies:
             return
+        if (ended.phase, ended.reason) == ("Cancelled", "Deadline") and ended.scheduled_at is not None:
+            self.missed(task, ended.scheduled_at, ended.scheduled_at, 1, ended.finished_at)
         tally = task.tally
         made, alerting = notices.ended(
             task.spec().notify,
             tally.outbox.alerting if tally.outbox else (),
             uid=task.uid,
-            execution=name,
-            phase=phase,
-            at=at,
+            execution=ended.name,
+            phase=ended.phase,
+            at=ended.finished_at,
             failures=tally.consecutive_failures,
             output=output,
         )
         tally.outbox = notices.with_alerting(tally.outbox, alerting)
-        self._add(task, made, at)
+        self._add(task, made, ended.finished_at)
 
     def begun(self, task: Task, name: str, scheduled_at: datetime, lateness_milliseconds: int | None) -> None:
-        """An execution has begun, so long after its instant (None where it is for none)."""
+        """A scheduled execution has begun, so long after its instant."""
         if task.notifies and lateness_milliseconds:
             made = notices.begun_late(
                 task.spec().notify,
@@ -50,10 +52,11 @@ class Notices:
             )
             self._add(task, made, scheduled_at)
 
-    def missed(self, task: Task, instants: Sequence[datetime], now: datetime) -> None:
-        """Instants were not started in time."""
-        if task.notifies and instants:
-            self._add(task, notices.missed(task.spec().notify, uid=task.uid, instants=instants), now)
+    def missed(self, task: Task, first: datetime, last: datetime, count: int, now: datetime) -> None:
+        """So many instants, at least, were not started in time."""
+        if task.notifies:
+            made = notices.missed(task.spec().notify, uid=task.uid, first=first, last=last, count=count)
+            self._add(task, made, now)
 
     def disabled(self, task: Task, at: datetime) -> None:
         """The schedule is paused because of the failures of which the last execution was one."""
@@ -70,11 +73,12 @@ class Notices:
             return
         told = {active.name for active in stored.active if active.started_at is not None}
         for run in task.runs.values():
-            if run.key.name not in told:
+            if run.key.name not in told and run.trigger in BY_SCHEDULE:
                 self.begun(task, run.key.name, run.scheduled_at, run.lateness_milliseconds)
         for ended in uncounted:
-            if ended.name not in told and ended.scheduled_at is not None:
-                self.begun(task, ended.name, ended.scheduled_at, ended.lateness_milliseconds)
+            at = ended.scheduled_at
+            if ended.name not in told and ended.trigger in BY_SCHEDULE and at is not None:
+                self.begun(task, ended.name, at, ended.lateness_milliseconds)
 
     def _add(self, task: Task, made: Sequence[PendingNotification], now: datetime) -> None:
         if made:

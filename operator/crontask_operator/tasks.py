@@ -303,7 +303,7 @@ class Tasks:
         for ended in sorted(uncounted, key=lambda ended: ended.finished_at):
             task.tally.ended(ended.name, ended.phase, ended.trigger, ended.reason, ended.finished_at)
             conclude(task, ended)
-            self._notices.ended(task, ended.name, ended.phase, ended.finished_at, None)
+            self._notices.ended(task, ended, None)
         self._notices.settle(task, stored, uncounted)
         close_queued(task)
         if any(ended.phase in FAILURES for ended in uncounted) and stored.observed_generation == task.generation:

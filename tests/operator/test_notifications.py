@@ -116,6 +116,21 @@ async def test_missed_instants_are_told_of_together(world: World) -> None:
     assert body["missedCount"] >= 10
 
 
+async def test_what_waited_for_too_long_is_told_of_as_missed(world: World) -> None:
+    world.receiver.seconds = 50
+    world.task(
+        schedule="*/10 * * * * *",
+        concurrencyPolicy="Queue",
+        queueLimit=1,
+        startingDeadlineSeconds=20,
+        notify=[HOOK | {"when": ["Missed"]}],
+    )
+    world.start()
+    await until(world, "12:00:35")
+    [body] = bodies(world)
+    assert (body["when"], body["scheduledAt"], body["missedCount"]) == ("Missed", "2026-03-01T12:00:10Z", 1)
+
+
 async def test_a_late_start_is_told_of(world: World) -> None:
     world.task(missed={"policy": "Latest"}, notify=[HOOK | {"when": ["Late"], "lateSeconds": 30}])
     world.start()

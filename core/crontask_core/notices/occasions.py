@@ -97,16 +97,15 @@ def begun_late(
     ]
 
 
-def missed(ways: Sequence[Notify], *, uid: str, instants: Sequence[datetime]) -> Notices:
-    """The notices of instants (at least one, in order) that were not started in time."""
-    first, count = instants[0], len(instants)
+def missed(ways: Sequence[Notify], *, uid: str, first: datetime, last: datetime, count: int) -> Notices:
+    """The notices of instants that were not started in time: at least `count`, from `first` to `last`."""
     return [
         PendingNotification(
             id=_id(uid, "Missed", way, "", first),
             when="Missed",
             way=way,
             at=first,
-            until=instants[-1] if count > 1 else None,
+            until=last if count > 1 else None,
             count=count,
         )
         for way, notify in enumerate(ways)

@@ -7,27 +7,26 @@ silently repeated.
 """
 
 import asyncio
-import base64
 from collections.abc import Callable
 
 import structlog
 
 from crontask_core.errors import FieldError
 from crontask_core.httpcall import AttemptResult, Reason, build_request, judge, refused, secret_refs
-from crontask_core.model import HttpAction, TaskSpec
+from crontask_core.model import TaskSpec
 from crontask_core.names import Key
 from crontask_core.planning.execution import EndAttempt
 from crontask_core.pods import PodEnd, PodFacts
 from crontask_core.substitution import values
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
-from crontask_kube.errors import KubeError, NotFound
-from crontask_kube.resources import SECRETS
+from crontask_kube.errors import KubeError
 from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.executors.tokens import TokenError, Tokens
 from crontask_operator.index import Run
 from crontask_operator.ports import AttemptEnd, Reports
 from crontask_operator.records import Records
+from crontask_operator.secrets import read_keys
 from crontask_operator.workers import Workers
 
 log = structlog.get_logger(__name__)
@@ -122,7 +121,7 @@ class HttpCalls:
             zone=spec.time_zone or self._default_zone,
         )
         try:
-            secrets = await self._secrets(run.key.namespace, action)
+            secrets = await read_keys(self._api, run.key.namespace, secret_refs(action))
             wanted = action.auth.service_account_token if action.auth else None
             token = await self._tokens.get(run.key.namespace, wanted) if wanted else ""
             request = build_request(
@@ -149,18 +148,3 @@ class HttpCalls:
         if facts.error is not None and facts.error.reason is Reason.NOT_SENT and not facts.sent:
             return None
         return judge(request, facts, output_bytes=spec.history.output_bytes)
-
-    async def _secrets(self, namespace: str, action: HttpAction) -> dict[tuple[str, str], bytes]:
-        """The values of the Secrets that the call refers to; what is missing is left out and reported by name."""
-        found: dict[tuple[str, str], bytes] = {}
-        bodies: dict[str, dict[str, str]] = {}
-        for name, key in sorted(secret_refs(action)):
-            if name not in bodies:
-                try:
-                    secret = await self._api.get(SECRETS, namespace, name)
-                except NotFound:
-                    secret = {}
-                bodies[name] = secret.get("data") or {}
-            if key in bodies[name]:
-                found[name, key] = base64.b64decode(bodies[name][key])
-        return found

@@ -107,10 +107,10 @@ def test_a_late_beginning(milliseconds: int, told: int) -> None:
 
 
 def test_missed_instants_are_one_notice() -> None:
-    instants = [AT + timedelta(minutes=n) for n in range(3)]
-    [three] = notices.missed([way("Failure"), way("Missed")], uid="u", instants=instants)
-    [one] = notices.missed([way("Missed")], uid="u", instants=instants[:1])
-    assert (three.way, three.at, three.until, three.count) == (1, AT, instants[-1], 3)
+    last = AT + timedelta(minutes=2)
+    [three] = notices.missed([way("Failure"), way("Missed")], uid="u", first=AT, last=last, count=3)
+    [one] = notices.missed([way("Missed")], uid="u", first=AT, last=AT, count=1)
+    assert (three.way, three.at, three.until, three.count) == (1, AT, last, 3)
     assert (one.until, one.count) == (None, 1)
 
 
