@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from live.auditing import assert_accounted
 from live.kubectl import Kubectl
 from live.operators import Access, Operators, no_others
 from live.proxy import Proxy
@@ -50,13 +51,16 @@ def as_operator(kubectl: Kubectl) -> Kubectl:
 
 
 @pytest.fixture(scope="module")
-def stage(dry_kubectl: Kubectl) -> Iterator[Stage]:
-    """A fresh namespace for the stories of one module, in which the operator of `make up` works."""
+def stage(dry_kubectl: Kubectl, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A fresh namespace for the stories of one module, in which the operator of `make up` works; audited at the end."""
     runner = _namespace(dry_kubectl)
     state = Path(runner.kubeconfig).parent
     skipped = (state / "receiver.jsonl").stat().st_size
     yield Stage(runner, state, _told("RECEIVER_URL"), _told("DEMO_IMAGE"), skipped)
-    runner.ok("delete", "namespace", runner.namespace, "--wait=false")
+    try:
+        assert_accounted(runner, request)
+    finally:
+        runner.ok("delete", "namespace", runner.namespace, "--wait=false")
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +71,8 @@ def alone(stage: Stage) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def scene(alone: Stage, kubectl: Kubectl, tmp_path: Path) -> Iterator[Scene]:
-    """A scene of its own for each test, its operator ready."""
+def scene(alone: Stage, kubectl: Kubectl, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """A scene of its own for each test, its operator ready; audited at the end, when an operator runs undisturbed."""
     mine = replace(alone, kubectl=kubectl, skipped=(alone.state / "receiver.jsonl").stat().st_size)
     access = Access.of(alone.state / "operator.kubeconfig")
     with Proxy(access.server, access.tls()) as proxy, PodWitness(kubectl, tmp_path) as witness:
@@ -76,6 +80,9 @@ def scene(alone: Stage, kubectl: Kubectl, tmp_path: Path) -> Iterator[Scene]:
         operators.start()
         try:
             yield Scene(mine, proxy, operators, witness)
+            proxy.refuse(0)
+            operators.revive()
+            assert_accounted(kubectl, request)
         finally:
             operators.close()
 

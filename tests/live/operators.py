@@ -115,6 +115,11 @@ class Operators:
             self._process = subprocess.Popen([str(program)], env=environ, stdout=log, stderr=log)
         until(lambda: self._is_ready(port), f"the operator is ready ({self.log()[-2000:]})")
 
+    def revive(self) -> None:
+        """Starts one, unless one runs."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+
     def log(self) -> str:
         """What all of them have logged."""
         return (self.folder / "operator.log").read_text()
