@@ -110,6 +110,11 @@ def counts_too_much(scene: Scene) -> None:
     scene.ledger[0]["count"] = 3
 
 
+def swallowed(scene: Scene) -> None:
+    """Two ranges were folded although an instant between them had no outcome."""
+    scene.ledger[2:] = [entry(7, 12, "Started", count=5)]
+
+
 def started_at_a_wrong_second(scene: Scene) -> None:
     scene.ledger[4] |= {"last": clock(12, 0, 1), "count": 2}
 
@@ -188,6 +193,7 @@ DEFECTS: list[tuple[Callable[[Scene], None], str, str | None, str]] = [
     (backwards, "order", clock(5), "ends before it begins"),
     (too_many, "order", None, "the ledger has 45 entries, more than 40"),
     (counts_too_much, "count", clock(4), "the entry counts 3 instants where 2 were due"),
+    (swallowed, "count", clock(7), "Started: the entry counts 5 instants where 6 were due"),
     (started_at_a_wrong_second, "count", clock(12, 0, 1), "says Started for a second at which nothing was due"),
     (execution_at_a_wrong_second, "not-due", clock(11, 0, 1), "is for a second at which nothing was due"),
     (execution_for_the_future, "not-due", clock(13), "is for a second which is still to come"),
@@ -248,8 +254,8 @@ def edited(scene: Scene) -> None:
 
 
 def split(scene: Scene) -> None:
-    """A range that was split counts at least so many."""
-    scene.ledger[2]["count"] = 1
+    """A range that nobody counted through counts at least so many."""
+    scene.ledger[0]["count"] = 1
 
 
 def removed_by_age(scene: Scene) -> None:
