@@ -199,6 +199,19 @@ async def test_what_waited_and_was_deleted_while_nobody_watched_waits_no_more(wo
     assert outcomes(world)["12:00:10"] == "Cancelled/Deleted"
 
 
+async def test_what_somebody_labels_while_it_is_being_claimed_begins_all_the_same(world: World) -> None:
+    queue(world, 25)
+    world.start()
+    await until(world, "12:00:24.900")
+    held = world.server.hold("patch", EXECUTIONS, times=2)
+    await until(world, "12:00:25.500")
+    world.server.edit(EXECUTIONS, SECOND, {"metadata": {"labels": {"a": "b"}}})
+    held.set()
+    await until(world, "12:02:00")
+    assert [name for name, _ in begun(world)] == [FIRST, SECOND, THIRD]
+    assert most_at_once(world) == 1
+
+
 async def test_an_orderly_stop_hands_the_line_over(world: World) -> None:
     queue(world, 25)
     world.start()
