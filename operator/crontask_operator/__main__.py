@@ -20,7 +20,8 @@ from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.health import Health
 from crontask_operator.metrics import Metrics
 from crontask_operator.notifier import COURIERS
-from crontask_operator.program import Operator, egress_policy
+from crontask_operator.program import Operator
+from crontask_operator.reach import egress_policy
 from crontask_operator.settings import Settings, read_settings
 from crontask_operator.supervision import supervise
 

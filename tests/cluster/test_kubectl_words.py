@@ -8,6 +8,8 @@ from live.kubectl import Kubectl
 
 pytestmark = pytest.mark.cluster
 
+COLUMNS = "NAME SCHEDULE ZONE SUSPEND GROUP ACTIVE QUEUED LAST OUTCOME LAST RUN NEXT RUN READY AGE"
+
 Body = dict[str, Any]
 PUBLISHED_SECONDS = 20
 """How long the API server may take to publish a new schema for `explain`."""
@@ -63,7 +65,7 @@ def test_one_word_lists_all_kinds(kubectl: Kubectl, as_operator: Kubectl) -> Non
 def test_columns_of_a_task(kubectl: Kubectl) -> None:
     kubectl.ok("create", "-f", "-", stdin=task("mine", suspend=True))
     header, row = kubectl.ok("get", "ct", "-o", "wide").out.splitlines()
-    assert " ".join(header.split()) == "NAME SCHEDULE ZONE SUSPEND ACTIVE LAST OUTCOME LAST RUN NEXT RUN READY AGE"
+    assert " ".join(header.split()) == COLUMNS
     assert row.split()[:4] == ["mine", "@manual", "Asia/Tokyo", "true"]
     narrow = kubectl.ok("get", "ct").out.splitlines()[0]
     assert "ZONE" not in narrow

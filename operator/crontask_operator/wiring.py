@@ -1,0 +1,270 @@
+"""The operator's parts and the wires between them; nothing runs here.
+
+A part that tells another one of something holds a callable, which is set here:
+so no part knows more of the others than it needs.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from crontask_core.names import Key
+from crontask_core.validation import Setting
+from crontask_kube.client import ApiClient
+from crontask_kube.clock import Clock
+from crontask_kube.lease import ShardLease
+from crontask_operator.accounts import Accounts
+from crontask_operator.adoption import Adoption
+from crontask_operator.backfills import Backfills
+from crontask_operator.byhand import ByHand
+from crontask_operator.channels.mail import MailChannel
+from crontask_operator.channels.posts import PostChannel
+from crontask_operator.companions import Companions
+from crontask_operator.companionstatuses import CompanionStatuses
+from crontask_operator.dependents import Dependents
+from crontask_operator.executions import Executions
+from crontask_operator.executors.calls import HttpCalls
+from crontask_operator.executors.http import HttpExecutor
+from crontask_operator.executors.pod import PodExecutor
+from crontask_operator.farewell import Farewell
+from crontask_operator.gates import Gates
+from crontask_operator.history import Keeper
+from crontask_operator.index import Index, Run
+from crontask_operator.instants import Instants
+from crontask_operator.line import Line
+from crontask_operator.metrics import Metrics
+from crontask_operator.notices import Notices
+from crontask_operator.notifier import Notifier
+from crontask_operator.parts import Places
+from crontask_operator.recorder import Recorder
+from crontask_operator.records import Records
+from crontask_operator.review import Reviewer
+from crontask_operator.scheduler import Scheduler
+from crontask_operator.settings import Settings
+from crontask_operator.statuses import Statuses
+from crontask_operator.sweeper import Sweeper
+from crontask_operator.tasks import Tasks
+from crontask_operator.truth import Truth
+from crontask_operator.workers import Workers
+
+WRITERS = 6
+"""Fewer than the API client has slots, so that records never keep a start waiting."""
+
+
+class Wiring:
+    """The parts of an operator, and who tells whom of what. `Operator` brings them to life."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock,
+        identity: str,
+        metrics: Metrics,
+        api: ApiClient,
+        http: HttpExecutor,
+        post: HttpExecutor,
+        leads: Callable[[], bool],
+    ) -> None:
+        """`http` makes the calls of tasks, `post` those of notifications, so that neither waits for the other.
+
+        `leads` tells whether this replica holds the shard.
+        """
+        self.settings, self._clock, self._leads = settings, clock, leads
+        self.metrics, self.api, self.http, self.post = metrics, api, http, post
+        self.index = Index()
+        self.lease = ShardLease(
+            self.api,
+            namespace=settings.lease_namespace,
+            name="crontask-shard-0",
+            identity=identity,
+            clock=clock,
+            duration_seconds=settings.lease_seconds,
+        )
+        self._starters = Workers("starter", settings.api_limit)
+        self._callers = Workers("caller", settings.http_limit)
+        self._writers = Workers("writer", WRITERS)
+        self.taken_over = False
+        """Whether it knows everything that an earlier leader has left."""
+        self._wire(identity)
+
+    def _wire(self, identity: str) -> None:
+        settings, index, clock = self.settings, self.index, self._clock
+        zone = settings.default_time_zone
+        holds = self.lease.valid
+        self.records = Records(self.api, self._writers, holds, self._starts_wait)
+        self.statuses = Statuses(self.api, index, self._writers, holds, self._starts_wait)
+        self.sweeper = Sweeper(self.api, holds)
+        keeper = Keeper(index, clock, self.sweeper)
+        self.sweeper.before_sweep = keeper.expire
+        recorder = Recorder(self.api, self._writers, identity, holds)
+        notices = Notices(recorder, self.statuses.touch)
+        setting = Setting(zone, Key(settings.lease_namespace, settings.service_account))
+        self.companions = Companions(zone)
+        self.companions.review = self._review
+        self.statuses.closed = self.companions.closures
+        self.companions.on_problem = lambda kind, key, uid, problem: recorder.unusable(
+            kind, key, uid, problem, clock.now()
+        )
+        self.companion_statuses = CompanionStatuses(
+            self.api, self.companions, index, clock, crew=self._writers, may_write=holds
+        )
+        self.executions = Executions(
+            index,
+            clock,
+            records=self.records,
+            metrics=self.metrics,
+            places=Places(setting, self.companions.target),
+        )
+        accounts = Accounts(index, self.statuses, recorder, notices)
+        self.tasks = Tasks(
+            index,
+            setting,
+            companions=self.companions,
+            executions=self.executions,
+            statuses=self.statuses,
+            recorder=recorder,
+            notices=notices,
+            keeper=keeper,
+        )
+        self.notifier = self._notifier(recorder)
+        self.reviewer = Reviewer(index, self.companions, setting, clock)
+        self._wire_instants(recorder, accounts, notices)
+        by_hand = ByHand(
+            index,
+            self.api,
+            clock,
+            crew=self._writers,
+            executions=self.executions,
+            line=self.line,
+            tasks=self.tasks,
+            leads=self._leads,
+        )
+        self.dependents = Dependents(
+            index,
+            self.api,
+            clock,
+            crew=self._writers,
+            statuses=self.statuses,
+            recorder=recorder,
+            accept=by_hand.accept,
+            leads=self._leads,
+        )
+        self.backfills = Backfills(
+            index,
+            self.api,
+            clock,
+            crew=self._writers,
+            executions=self.executions,
+            by_hand=by_hand,
+            records=self.records,
+            leads=self._leads,
+            closed=self.line.closed,
+        )
+        farewell = Farewell(
+            self.api,
+            index,
+            clock,
+            crew=self._writers,
+            recorder=recorder,
+            leads=self._leads,
+            is_needed=self.backfills.of_task,
+        )
+        by_hand.still_wanted, self.records.on_progress = self.backfills.wants, self.backfills.progress
+        self.adoption = Adoption(
+            index, clock, self.executions, by_hand, self.backfills, self.dependents, self.sweeper, keeper
+        )
+        self.truth = Truth(
+            self.api,
+            index,
+            clock,
+            self.companions,
+            self.tasks,
+            self.adoption,
+            settings.namespaces,
+            self.scheduler.set,
+            farewell,
+        )
+        keeper.holders += (self.dependents.holds, self.backfills.holds)
+        self.executions.on_ended = self.dependents.ended
+        self.records.on_recorded.append(accounts.recorded)
+        self.records.on_stored.append(accounts.stored)
+        self.records.on_stored.append(self.dependents.stored)
+        self.records.on_stored.append(self.backfills.stored)
+        self.records.on_stored.append(keeper.run_stored)
+        self.statuses.on_stored += [
+            keeper.status_stored,
+            self.notifier.status_stored,
+            lambda task, _: farewell.consider(task),
+        ]
+        common: dict[str, Any] = {"reports": self.executions, "may_send": holds, "default_zone": zone}
+        self.executions.executors = {
+            "pod": PodExecutor(self.api, clock, starters=self._starters, others=self._writers, **common),
+            "http": HttpCalls(self.api, clock, self.http, callers=self._callers, records=self.records, **common),
+        }
+
+    def _notifier(self, recorder: Recorder) -> Notifier:
+        made = Notifier(
+            self.index,
+            self.api,
+            self._clock,
+            recorder=recorder,
+            metrics=self.metrics,
+            touch=self.statuses.touch,
+            may_send=self.lease.valid,
+            default_zone=self.settings.default_time_zone,
+        )
+        post = PostChannel(self.api, self.post, self.lease.valid)
+        mail = MailChannel(self.api, self._clock, self.post.permitted, self.lease.valid)
+        made.channels = {"webhook": post, "slack": post, "email": mail}
+        return made
+
+    def _wire_instants(self, recorder: Recorder, accounts: Accounts, notices: Notices) -> None:
+        """From a due instant to a start, at once or when its turn comes."""
+        self.line = Line(
+            self.index,
+            self.api,
+            self._clock,
+            crew=self._writers,
+            executions=self.executions,
+            records=self.records,
+            statuses=self.statuses,
+            may_start=lambda: self.taken_over and self.lease.valid(),
+        )
+        self.instants = Instants(
+            self.index,
+            executions=self.executions,
+            line=self.line,
+            statuses=self.statuses,
+            recorder=recorder,
+            notices=notices,
+            metrics=self.metrics,
+        )
+        self.gates = Gates(self.companions, self.index, self._clock)
+        self.gates.on_room = self.line.look
+        self.line.gate = self.gates
+        self.companions.on_moved = self.gates.moved
+        self.companions.on_group = self.companion_statuses.on_thawed = self.gates.changed
+        self.index.on_removed = self.gates.ended
+        self.instants.closed = self.line.closed = lambda task: self.companions.closures(task.key)
+        self.instants.revision = self.companions.revision_for
+        self.scheduler = Scheduler(self.index, self.tasks, self.instants, self.lease, self._clock, self.metrics)
+        self.tasks.look = self.line.look
+        self.instants.on_settled = self.tasks.judge
+        self.executions.on_started = accounts.started
+        self.executions.on_finished = self._finished
+        self.records.on_recorded.append(self.line.changed)
+        self.tasks.on_moved = self.scheduler.set
+        self.executions.on_unsent = self.scheduler.set
+
+    def _finished(self, run: Run) -> None:
+        """An execution has ended: what waits for that may begin."""
+        self.gates.ended(run)
+        self.line.changed(run)
+
+    def _starts_wait(self) -> bool:
+        return self._starters.backlog > 0 or self._callers.backlog > 0
+
+    def _review(self, key: Key, place: int) -> None:
+        """Something that a task names has changed."""
+        if self.companions.complete:
+            self.tasks.review_companions(key, place, self._clock.now())
