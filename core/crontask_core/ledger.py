@@ -54,6 +54,8 @@ class Era(NamedTuple):
     schedule: Schedule | None = None
     """With it, ranges begin and end at instants when they are cut; without it, at any second."""
     since: datetime | None = None
+    unbroken: bool = False
+    """Whether a new entry follows the last one without an instant between them that has no outcome yet."""
 
     def part(self, entry: Entry, first: datetime, last: datetime) -> Entry | None:
         """What of an entry is left between two moments; None where no instant is."""
@@ -79,9 +81,18 @@ class Era(NamedTuple):
             return (*entries, new)
         if self.since is not None and last.last <= self.since < new.first:
             return (*entries, new)
+        if not self.unbroken and self._undecided_between(last, new):
+            return (*entries, new)
         lateness = _greater(last.lateness, new.lateness)
         folded = Entry(last.first, new.last, new.outcome, new.reason, last.size + new.size, lateness)
         return (*entries[:-1], folded)
+
+    def _undecided_between(self, one: Entry, other: Entry) -> bool:
+        """Whether an instant lies between two neighbours: it has no outcome, and a range over it would give it one."""
+        if self.schedule is None or other.first - one.last <= SECOND:
+            return False
+        following = self.schedule.next(one.last)
+        return following is not None and following < other.first
 
 
 NO_ERA = Era()
@@ -123,7 +134,7 @@ class Ledger(NamedTuple):
         touched = entries[place:after]
         if len(touched) == 1 and touched[0].contains(new):
             return self._with_lateness(place, new.lateness)
-        made = entries[:place]
+        made, era = entries[:place], era._replace(unbroken=False)
         for entry in (*_left(touched, new, era), new, *_right(touched, new, era), *entries[after:]):
             made = era.joined(made, entry)
         return self._bounded(made)

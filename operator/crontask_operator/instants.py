@@ -118,11 +118,12 @@ class Instants:
 
     def _account(self, task: Task, plan: TaskPlan) -> None:
         """Enters the outcomes, before anything is begun that reports a further one."""
-        ledger, era = task.tally.ledger, task.era()
-        for entry in plan.entries:
+        ledger = task.tally.ledger
+        # In their order, and with nothing beyond them, each follows the one before it; else the schedule is asked.
+        in_order = not plan.found and (not ledger.entries or ledger.entries[-1].last <= task.watermark)
+        era = task.era()._replace(unbroken=in_order)
+        for entry in sorted((*plan.entries, *plan.found), key=lambda entry: entry.first):
             ledger = ledger.record(entry, era) if entry.first == entry.last else ledger.fill(entry, era)
-        for entry in plan.found:
-            ledger = ledger.record(entry, era)
         task.tally.ledger = ledger
 
     def _begin(self, due: Due, now: datetime) -> None:

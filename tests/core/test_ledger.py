@@ -36,6 +36,14 @@ def test_equal_outcomes_in_a_row_are_one_range() -> None:
     assert written(*[entry(n, n, "Started") for n in range(5)]) == (entry(0, 4, "Started"),)
 
 
+def test_a_range_never_covers_an_instant_that_has_no_outcome_yet() -> None:
+    apart = written(entry(0, 6, "Started"), entry(8, 8, "Started"))
+    assert apart == (entry(0, 6, "Started"), entry(8, 8, "Started"))
+    assert written(*apart, entry(7, 7, "Started")) == (entry(0, 8, "Started"),)
+    assert written(*apart, entry(7, 7, "Lost")) == (apart[0], entry(7, 7, "Lost"), apart[1])
+    assert written(*apart, entry(3, 3, "Lost"))[-2:] == (entry(4, 6, "Started"), entry(8, 8, "Started"))
+
+
 def test_another_outcome_or_reason_begins_another_range() -> None:
     rows = (entry(0, 1, "Skipped", "Overlap"), entry(2, 2, "Skipped", "Calendar"), entry(3, 4, "Missed", "Calendar"))
     assert written(*rows) == rows
