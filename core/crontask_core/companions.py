@@ -145,6 +145,11 @@ class Closures:
             return "Calendar"
         return None
 
+    def until(self, at: datetime) -> datetime:
+        """Up to when the answer for `at` holds, at least."""
+        times = () if self.incomplete or self.suspended else (*self.frozen, *self.exclude, *self.only)
+        return min((each.until(at) for each in times), default=datetime.max.replace(tzinfo=UTC))
+
     def next_open(self, schedule: Schedule, after: datetime) -> datetime | None:
         """The first instant after `after` that nothing speaks against, as far as anybody knows today."""
         if self.incomplete or self.suspended:

@@ -36,6 +36,19 @@ def times(text: str) -> tuple[datetime, ...]:
 
 
 @dataclass(frozen=True)
+class Shut:
+    """Single seconds that are closed."""
+
+    seconds: set[datetime]
+
+    def __call__(self, at: datetime) -> str | None:
+        return "Calendar" if at in self.seconds else None
+
+    def until(self, at: datetime) -> datetime:
+        return at + SECOND
+
+
+@dataclass(frozen=True)
 class Outcomes:
     """A plan as the table tells it: what is done, and the outcome of each instant, looked up one by one."""
 
@@ -737,7 +750,7 @@ def test_situation(row: Row) -> None:
         claimed_through=clock(row.claimed) if row.claimed else None,
         known=Recorded(times(row.known)),
         load=Load(row.active, row.waiting, row.catching_up),
-        closed=(lambda at: "Calendar" if at in times(row.closed) else None) if row.closed else None,
+        closed=Shut(set(times(row.closed))) if row.closed else None,
         disabled=row.disabled,
     )
     made = plan_task(seen, clock(row.now))
@@ -906,7 +919,7 @@ def test_each_instant_has_exactly_one_outcome(
         claimed,
         Recorded(recorded),
         load,
-        (lambda at: "Calendar" if at in shut else None) if closed is not None else None,
+        Shut(shut) if closed is not None else None,
     )
 
     made = plan_task(seen, now)
@@ -992,3 +1005,29 @@ def test_a_call_without_a_record_is_never_sent_again(schedule: Listed, spec: dic
         assert set(sent[-5:]) <= set(made.lost) or len(made.lost) >= COUNTED
         sent += [start.scheduled_at for start in made.starts]
         claimed = now
+
+
+@dataclass(frozen=True)
+class Nights:
+    """Every hour but the first six of a day is closed."""
+
+    def __call__(self, at: datetime) -> str | None:
+        return None if at.hour < 6 else "Calendar"
+
+    def until(self, at: datetime) -> datetime:
+        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight + timedelta(hours=6 if at.hour < 6 else 24)
+
+
+def test_a_long_outage_tells_closed_times_from_missed_ones() -> None:
+    spec = task_spec(MINUTELY, "pod", {})
+    begin, now = DAY - timedelta(days=3), DAY + timedelta(hours=12)
+    made = plan_task(TaskObservation(parse(MINUTELY), spec, begin, None, Recorded(), closed=Nights()), now)
+    ledger = EMPTY
+    for entry in made.entries:
+        ledger = ledger.record(entry) if entry.first == entry.last else ledger.fill(entry)
+    for hours in range(3, 80):
+        at = begin + timedelta(hours=hours, minutes=30)
+        found = ledger.at(at)
+        assert found is not None
+        assert found.outcome == ("Missed" if at.hour < 6 else "Skipped"), at

@@ -9,7 +9,7 @@ it claimed by an earlier leader? is the task paused, or the time closed? is it
 too late? does something else still run? The last one is asked in `overlap`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -25,8 +25,18 @@ DEFAULT_CATCH_UP = 10
 """How many instants `missed.policy: All` starts where the task names no limit."""
 _EPSILON = timedelta(microseconds=1)
 
-Closed = Callable[[datetime], str | None]
-"""Why nothing is started at an instant by itself: Calendar, Frozen, GroupSuspended; None where it is open."""
+CHANGES = 100
+"""So many times an uncounted stretch of an outage is cut where its time closes or opens; weekly windows of a year."""
+
+
+class Closed(Protocol):
+    """What closes times for a task: its group and calendars."""
+
+    def __call__(self, at: datetime) -> str | None:
+        """Why nothing is started at an instant by itself: Calendar, Frozen, GroupSuspended; None where it is open."""
+
+    def until(self, at: datetime) -> datetime:
+        """Up to when the answer for an instant holds, at least."""
 
 
 class Known(Protocol):
@@ -232,18 +242,30 @@ def _uncounted(
     limits = [spec.starting_deadline_seconds, spec.missed.within_seconds]
     cuts = [now - timedelta(seconds=limit) - _EPSILON for limit in limits if limit is not None]
     cuts += [pause[0] - _EPSILON] if pause is not None else []
+    cuts += _changes(seen.closed, begin, end) if seen.closed is not None else []
     made: list[Entry] = []
     for cut in sorted([*(cut for cut in cuts if begin < cut < end), end]):
         first, last = seen.schedule.next(begin), seen.schedule.latest(begin, cut)
         begin = cut
         if first is None or last is None:
             continue
+        shut = seen.closed(first) if seen.closed is not None else None
         if pause is not None and last < pause[0]:
             made.append(_range(first, last, "Skipped", pause[1]))
+        elif shut is not None:
+            made.append(_range(first, last, "Skipped", shut))
         else:
             otherwise = "Limit" if spec.missed.policy == "All" else "Downtime"
             made.append(_range(first, last, "Missed", _too_late(spec, now - last) or otherwise))
     return made
+
+
+def _changes(closed: Closed, begin: datetime, end: datetime) -> list[datetime]:
+    """The last moments before the time closes or opens, within the stretch; the first `CHANGES` of them."""
+    found, at = list[datetime](), begin
+    while len(found) < CHANGES and (at := closed.until(at)) < end:
+        found.append(at - _EPSILON)
+    return found
 
 
 def _range(first: datetime, last: datetime, outcome: Outcome, reason: str) -> Entry:
