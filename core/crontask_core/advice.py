@@ -1,4 +1,4 @@
-"""What is allowed and yet hardly meant: sentences about when a task is due, for whoever writes it.
+"""What is allowed and yet hardly meant: sentences for whoever writes a task, most of them about when it is due.
 
 The validating webhook and the command line show them; nothing depends on them.
 What is wrong for certain is not said here but refused in `validation`.
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import prod
+from operator import itemgetter
 
 from crontask_core.calendars import Calendar, next_allowed
 from crontask_core.model import TaskSpec
@@ -19,6 +20,7 @@ from crontask_core.schedule.forms import Every, Never
 from crontask_core.schedule.library import LibrarySchedule
 from crontask_core.schedule.zones import SECOND, Stretch, naive_utc, stretch_at
 from crontask_core.validation import Setting, read_parts, read_schedule
+from crontask_core.variables import unknown_variables
 
 MANY = 1440
 """Starts a day that are still thought to be meant: one a minute."""
@@ -47,15 +49,17 @@ def advice(
     """
     schedule = read_schedule(spec, key, created, setting)
     parts = read_parts(spec, key, created, setting)
+    variables = unknown_variables(spec)
     begins = schedule.next(now)
     if begins is None:
-        return list(_never(spec, parts, now))
+        return [*_never(spec, parts, now), *variables]
     return [
         *_idle_parts(spec, parts, now),
-        *_density(parts, schedule, begins),
+        *_density(key.name, parts, schedule, begins),
         *_spread(spec, schedule, begins),
         *_changes(spec, parts, now),
         *_calendars(schedule, now, only, exclude),
+        *variables,
     ]
 
 
@@ -78,13 +82,18 @@ def _idle_parts(spec: TaskSpec, parts: list[tuple[str, Schedule]], now: datetime
             yield f"{path}: {over}; the task runs by what else it holds."
 
 
-def _density(parts: list[tuple[str, Schedule]], schedule: Schedule, begins: datetime) -> Iterator[str]:
-    """Very many starts. Stepped through only where the parts together may come so often, and none does alone."""
-    counts = [_starts_a_day(part) for _, part in parts]
-    if max(counts, default=0) <= MANY < sum(counts):
-        counts = [MANY + 1] if instants(schedule, begins, begins + _DAY - SECOND, MANY - 1)[1] else []
-    if max(counts, default=0) > MANY:
-        yield f"The task runs more than {MANY:,} times a day."
+def _density(name: str, parts: list[tuple[str, Schedule]], schedule: Schedule, begins: datetime) -> Iterator[str]:
+    """Very many starts. Stepped through only where the parts together may come so often, and none does alone.
+
+    The task is named since kubectl shows a warning once, however many objects it was given for.
+    """
+    counts = [(_starts_a_day(part), path) for path, part in parts]
+    most, path = max(counts, key=itemgetter(0), default=(0, ""))
+    together = sum(count for count, _ in counts)
+    if most > MANY:
+        yield f'{path}: "{name}" runs more than {MANY:,} times a day.'
+    elif together > MANY and instants(schedule, begins, begins + _DAY - SECOND, MANY - 1)[1]:
+        yield f'The schedules of "{name}" together run it more than {MANY:,} times a day.'
 
 
 def _starts_a_day(part: Schedule) -> int:
@@ -104,8 +113,8 @@ def _spread(spec: TaskSpec, schedule: Schedule, begins: datetime) -> Iterator[st
     gap = min((later - at for at, later in pairwise(times)), default=timedelta.max)
     if timedelta(seconds=spec.splay_seconds) > gap:
         yield (
-            f"spec.splaySeconds: {spec.splay_seconds} s are longer than the {gap.total_seconds():.0f} s between two"
-            " instants, so that runs start where the schedule means another one."
+            f"spec.splaySeconds: a run may start up to {spec.splay_seconds} s after its time, but the next time comes"
+            f" after {gap.total_seconds():.0f} s; write at most {gap.total_seconds():.0f}."
         )
 
 

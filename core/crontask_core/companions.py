@@ -25,6 +25,8 @@ _WORD = {GROUP_KIND: "Group", CALENDAR: "Calendar", TARGET: "Target"}
 
 
 ANSWERS = 1000
+TOLD_TOGETHER = 10
+"""Problems in one message."""
 
 
 class Reference(NamedTuple):
@@ -65,10 +67,14 @@ def _all(kind: Kind, names: Sequence[str], path: str) -> tuple[Reference, ...]:
 
 
 def not_found(reference: Reference) -> Problem:
-    """The companion does not exist."""
-    kind, name, path = reference
-    remedy = f"create it, or correct {path}"
-    return Problem(f"{_WORD[kind]}NotFound", f'{path}: "{name}" is no {kind.kind} of this namespace; {remedy}')
+    """The companion does not exist, or has not been seen yet."""
+    message = f"{unknown(*reference)}; create it, or correct {reference.path}"
+    return Problem(f"{_WORD[reference.kind]}NotFound", message)
+
+
+def unknown(kind: Kind, name: str, path: str) -> str:
+    """What is told of a name that stands for nothing so far: one apply may bring both objects, in any order."""
+    return f'{path}: {kind.kind} "{name}" is not known yet in this namespace'
 
 
 def not_ready(reference: Reference, why: str) -> Problem:
@@ -76,6 +82,15 @@ def not_ready(reference: Reference, why: str) -> Problem:
     kind, name, path = reference
     message = f'{path}: "{name}" is a {kind.kind} that cannot be used; correct it: {why}'
     return Problem(f"{_WORD[kind]}NotReady", message)
+
+
+def together(problems: Sequence[Problem]) -> Problem | None:
+    """All of the problems as one, with the reason of the first; None where there are none."""
+    if not problems:
+        return None
+    told = ". ".join(problem.message for problem in problems[:TOLD_TOGETHER])
+    more = len(problems) - TOLD_TOGETHER
+    return Problem(problems[0].reason, f"{told}. And {more} more" if more > 0 else told)
 
 
 def read_companion(kind: Kind, name: str, body: dict[str, Any], default_zone: str) -> Companion:

@@ -7,7 +7,7 @@ and `env`. Nothing else is ever substituted.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,6 +21,10 @@ TRIGGER = "CRONTASK_TRIGGER"
 SCHEDULED_AT = "CRONTASK_SCHEDULED_AT"
 SCHEDULED_UNIX = "CRONTASK_SCHEDULED_UNIX"
 TARGET = "CRONTASK_TARGET"
+
+PREFIX = "CRONTASK_"
+NAMES = frozenset((NAMESPACE, TASK, EXECUTION, ATTEMPT, TRIGGER, SCHEDULED_AT, SCHEDULED_UNIX))
+"""What every attempt has; one at a target has `TARGET` as well."""
 
 _REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 
@@ -80,3 +84,9 @@ def expand(text: str, values: Mapping[str, str]) -> str:
         return "$" if name is None else values.get(name, found[0])
 
     return _REFERENCE.sub(replaced, text)
+
+
+def unknown_names(text: str, known: Collection[str]) -> list[str]:
+    """The `CRONTASK_` names that a text refers to and that are none of `known`, each once."""
+    found = (each[1] for each in _REFERENCE.finditer(text) if each[1] is not None)
+    return [name for name in dict.fromkeys(found) if name.startswith(PREFIX) and name not in known]

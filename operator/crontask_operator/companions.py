@@ -28,6 +28,7 @@ from crontask_core.companions import (
     not_ready,
     read_companion,
     references,
+    together,
 )
 from crontask_core.errors import FieldError
 from crontask_core.model import GroupSpec, TargetSpec, TaskSpec
@@ -186,14 +187,19 @@ class Companions:
         return self.problem_with(self._names[kind].get(key, ()), key.namespace) if kind in self._names else None
 
     def problem_with(self, names: tuple[Reference, ...], namespace: str) -> Problem | None:
-        """The first of these companions that is missing or cannot be used."""
+        """What is wrong with these companions, as one problem."""
+        return together(self.problems_with(names, namespace))
+
+    def problems_with(self, names: tuple[Reference, ...], namespace: str) -> list[Problem]:
+        """What is wrong with each of these companions that is missing or cannot be used."""
+        found = []
         for reference in names if self.complete else ():
             named = (reference.kind, Key(namespace, reference.name))
             if named not in self._known:
-                return not_found(reference)
-            if (problem := self.problem_of(named)) is not None:
-                return not_ready(reference, problem.message)
-        return None
+                found.append(not_found(reference))
+            elif (problem := self.problem_of(named)) is not None:
+                found.append(not_ready(reference, problem.message))
+        return found
 
     def group_of(self, task: Key) -> Key | None:
         """The group that a task names."""

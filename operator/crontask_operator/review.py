@@ -9,10 +9,11 @@ from typing import Any
 
 from crontask_core import names
 from crontask_core.advice import advice
-from crontask_core.companions import COMPANION_KINDS, calendars_of, read_companion, references
-from crontask_core.model import ExecutionSpec, GroupSpec
+from crontask_core.companions import COMPANION_KINDS, Reference, calendars_of, read_companion, references, unknown
+from crontask_core.model import ExecutionSpec, GroupSpec, TaskSpec
 from crontask_core.names import Key, Kind
 from crontask_core.overrides import overridden
+from crontask_core.planning.dependencies import circle_error
 from crontask_core.validation import Setting, check_task, read_spec
 from crontask_kube.clock import Clock
 from crontask_operator.companions import Companions
@@ -39,19 +40,32 @@ class Reviewer:
     def _task(self, key: Key, body: dict[str, Any]) -> list[str]:
         spec, now = read_spec(body), self._clock.now()
         check_task(spec, key, self._setting)
+        if circle := self._index.dependencies.circle_with(key, spec.after or ()):
+            raise circle_error(circle)
         known = self._index.tasks.get(key)
-        problem = self._companions.problem_with(references(spec), key.namespace)
+        missing = [*self._problems(references(spec), key), *self._missing_parents(spec, key)]
         only, exclude = (self._companions.calendars(listed, key.namespace) for listed in (spec.only, spec.exclude))
         created = known.created if known else now
-        advised = advice(spec, key, created, self._setting, now, only=only, exclude=exclude)
-        return [problem.message, *advised] if problem is not None else advised
+        return [*missing, *advice(spec, key, created, self._setting, now, only=only, exclude=exclude)]
+
+    def _problems(self, names: tuple[Reference, ...], key: Key) -> list[str]:
+        return [problem.message for problem in self._companions.problems_with(names, key.namespace)]
+
+    def _missing_parents(self, spec: TaskSpec, key: Key) -> list[str]:
+        """The tasks of `after` that nobody knows, as sentences."""
+        if not self._index.complete:
+            return []
+        return [
+            f"{unknown(names.TASK, each.task, f'spec.after[{n}].task')}; create it, or correct spec.after."
+            for n, each in enumerate(spec.after or ())
+            if Key(key.namespace, each.task) not in self._index.tasks
+        ]
 
     def _execution(self, key: Key, body: dict[str, Any]) -> list[str]:
         spec = ExecutionSpec.model_validate(body)
         task = self._index.tasks.get(Key(key.namespace, spec.task_ref.name))
         if task is None:
-            name = spec.task_ref.name
-            missing = f'spec.taskRef.name: no CronTask "{name}" is known in this namespace yet'
+            missing = unknown(names.TASK, spec.task_ref.name, "spec.taskRef.name")
             return [f"{missing}; without it the execution fails."]
         if task.problem:
             return [f"The task cannot be run, and the execution will fail: {task.problem}"]
@@ -63,5 +77,4 @@ class Reviewer:
         value = read_companion(kind, key.name, body, self._setting.default_zone)
         if not isinstance(value, GroupSpec):
             return []
-        problem = self._companions.problem_with(calendars_of(value), key.namespace)
-        return [problem.message] if problem is not None else []
+        return self._problems(calendars_of(value), key)

@@ -37,7 +37,16 @@ def test_what_is_odd_is_taken_with_a_warning(asked: Kubectl) -> None:
 def test_a_run_of_nobody_is_warned_of(asked: Kubectl) -> None:
     answer = asked.create(execution("e", "no-such-task"), dry=True)
     assert answer.code == 0
-    assert 'Warning: spec.taskRef.name: no CronTask "no-such-task" is known' in answer.err
+    assert 'Warning: spec.taskRef.name: CronTask "no-such-task" is not known yet' in answer.err
+
+
+def test_a_task_after_itself_is_refused_and_one_after_nobody_warned_of(asked: Kubectl) -> None:
+    answer = asked.create(task("t", after=[{"task": "t"}], http=CALL), dry=True)
+    assert answer.code != 0
+    assert "(t -> t, " in answer.err
+    answer = asked.create(task("t", after=[{"task": "nobody"}], http=CALL), dry=True)
+    assert answer.code == 0
+    assert 'Warning: spec.after[0].task: CronTask "nobody" is not known yet' in answer.err
 
 
 def test_other_fields_than_the_spec_are_nobodys_business(asked: Kubectl) -> None:

@@ -45,16 +45,33 @@ ROWS: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"schedule": "@manual", "schedules": ["@hourly"]}, []),
     # Very many.
-    ({"schedule": "*/30 * * * * *"}, ["more than 1,440 times a day"]),
-    ({"schedule": "* * * * *", "schedules": ["30 0 0 * * *"]}, ["more than 1,440 times a day"]),
+    ({"schedule": "*/30 * * * * *"}, ['spec.schedule: "report" runs more than 1,440 times a day']),
+    ({"schedules": ["@daily", "@every 2s"]}, ['spec.schedules[1]: "report" runs more than 1,440 times a day']),
+    (
+        {"schedule": "* * * * *", "schedules": ["30 0 0 * * *"]},
+        ['The schedules of "report" together run it more than 1,440 times a day'],
+    ),
+    ({"schedule": "* * * * *", "schedules": ["0 0 0 * * *"]}, []),
     ({"schedule": "* * * 1 1 *"}, ["more than 1,440 times a day"]),
     # A spread that is too wide.
     ({"schedule": "@hourly", "splaySeconds": 3600}, []),
-    ({"schedule": "@hourly", "splaySeconds": 3601}, ["spec.splaySeconds: 3601 s are longer than the 3600 s"]),
-    ({"schedule": "0,10 0 * * *", "splaySeconds": 900}, ["900 s are longer than the 600 s"]),
+    (
+        {"schedule": "@hourly", "splaySeconds": 3601},
+        ["start up to 3601 s after its time, but the next time comes after 3600 s"],
+    ),
+    ({"schedule": "0,10 0 * * *", "splaySeconds": 900}, ["comes after 600 s; write at most 600"]),
     ({"schedule": "0 0 1 * *", "splaySeconds": 86_400}, []),
     ({"schedule": "@at 2027-01-01T00:00:00Z", "splaySeconds": 86_400}, []),
     ({"schedule": "0 12 * * *", "firstRunAt": "2026-11-22T11:59:00Z", "splaySeconds": 3600}, []),
+    # Variables that nobody sets, also where the schedule says nothing.
+    (
+        {"schedule": "@hourly", "pod": {"image": "i", "args": ["$(CRONTASK_TSK)"]}},
+        ["spec.pod.args[0]: $(CRONTASK_TSK)"],
+    ),
+    (
+        {"schedule": "@manual", "pod": {"image": "i", "args": ["$(CRONTASK_TSK)"]}},
+        ["spec.pod.args[0]: $(CRONTASK_TSK)"],
+    ),
     # Changes of the clocks: 28 March and 31 October 2027.
     ({"schedule": "30 2 * * *"}, []),
     ({"schedule": "30 4 * * *"} | BERLIN, []),

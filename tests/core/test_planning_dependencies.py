@@ -89,9 +89,21 @@ def test_a_circle_is_found_exactly_where_there_is_one(edits: list[tuple[str, lis
         for _ in graph:
             above |= {parent for name in above for parent in graph.get(name, ())}
         circle = names(dependencies.circle(Key("ns", task)))
+        own = [After(task=parent) for parent in graph.get(task, ())]
+        assert names(dependencies.circle_with(Key("ns", task), own)) == circle
         assert bool(circle) is (task in above)
         assert all(parent in graph[child] for parent, child in pairwise(circle))
         assert circle == [] or circle[0] == circle[-1] == task
+
+
+def test_a_circle_that_there_would_be_is_found_and_nothing_is_changed() -> None:
+    dependencies = made({"b": ["a"], "c": ["b"]})
+    a = Key("ns", "a")
+    assert names(dependencies.circle_with(a, [After(task="x"), After(task="c")])) == ["a", "b", "c", "a"]
+    assert names(dependencies.circle_with(a, [After(task="a")])) == ["a", "a"]
+    assert dependencies.circle_with(Key("ns", "b"), [After(task="x")]) == ()
+    assert (dependencies.parents(a), dependencies.circle(a)) == ((), ())
+    assert made({"a": ["b"], "b": ["a"]}).circle_with(a, ()) == ()
 
 
 def test_a_circle_is_an_error_with_field_way_and_remedy() -> None:

@@ -42,6 +42,16 @@ async def test_what_is_missing_is_named_and_heals_by_itself(
     assert [name for name, _, _ in world.outcomes() if name.startswith("t-")] == ["t-20260301120200"]
 
 
+async def test_all_that_is_missing_is_named(world: World) -> None:
+    world.task(group="g", exclude=["c"], only=[f"o{n}" for n in range(10)])
+    world.start()
+    await until(world, "12:00:30")
+    _, reason, message = world.condition("Ready")
+    assert reason == "GroupNotFound"
+    assert all(path in message for path in ("spec.group:", "spec.exclude[0]:", "spec.only[7]:"))
+    assert message.endswith(". And 2 more")
+
+
 async def test_deleting_what_tasks_still_name_makes_them_not_ready_again(world: World) -> None:
     world.group("g")
     for name in ("a", "b"):

@@ -25,9 +25,12 @@ async def reviewer(world: World) -> Reviewer:
     world.task("open", overridable=["Body"])
     world.calendar("christmas", dates=[f"{year}-12-25" for year in range(2026, 2040)])
     world.task("broken", schedule="61 * * * *")
+    world.task("second", after=[{"task": "new"}])
+    world.task("third", after=[{"task": "second"}])
     operator = world.start()
     await until(world, "12:00:05")
     operator.companions.all_known()
+    operator.index.complete = True
     return operator.reviewer
 
 
@@ -37,6 +40,8 @@ REFUSED = [
     ("crontasks", {"schedule": "@daily", "http": ODD}, "spec.http.success.bodyRegex"),
     ("crontasks", {"schedule": "@daily", "timeZone": "Mars/Phobos", "http": CALL}, "spec.timeZone"),
     ("crontasks", {"schedule": "@daily", "http": CALL} | BACKWARDS, "spec.endAt"),
+    ("crontasks", {"http": CALL, "after": [{"task": "new"}]}, "spec.after"),
+    ("crontasks", {"http": CALL, "after": [{"task": "open"}, {"task": "third"}]}, "spec.after"),
     ("crontaskexecutions", {"taskRef": {"name": "open"}, "overrides": {"url": "http://x.test"}}, "spec.overrides.url"),
     ("crontaskcalendars", {"ical": "BEGIN:NONSENSE"}, "spec.ical"),
     ("crontaskcalendars", {"dates": ["2030-02-30"]}, "spec.dates"),
@@ -59,15 +64,26 @@ async def test_refused(reviewer: Reviewer, plural: str, spec: Body, path: str) -
 WARNED = [
     ("crontasks", {"schedule": "0 0 0 1 1 ? 2020", "http": CALL}, ["never runs by itself"]),
     ("crontasks", {"schedule": "30 2 * * *", "timeZone": "Europe/Berlin", "http": CALL}, ["leave out", "show twice"]),
-    ("crontasks", {"schedule": "* * * * * *", "http": CALL}, ["more than 1,440 times a day"]),
+    ("crontasks", {"schedule": "* * * * * *", "http": CALL}, ['spec.schedule: "new" runs more than 1,440']),
     ("crontasks", {"schedule": "@hourly", "splaySeconds": 7200, "http": CALL}, ["spec.splaySeconds"]),
     ("crontasks", {"schedule": "@hourly", "endAt": "2020-01-01T00:00:00Z", "http": CALL}, ["is over"]),
-    ("crontaskexecutions", {"taskRef": {"name": "nobody"}}, ["no CronTask"]),
+    ("crontaskexecutions", {"taskRef": {"name": "nobody"}}, ['CronTask "nobody" is not known yet']),
+    (
+        "crontasks",
+        {"http": CALL, "after": [{"task": "open"}, {"task": "x"}]},
+        ['after[1].task: CronTask "x" is not known'],
+    ),
+    ("crontasks", {"schedule": "@hourly", "http": CALL | {"body": "$(CRONTASK_X)"}}, ["$(CRONTASK_X)"]),
     ("crontaskexecutions", {"taskRef": {"name": "broken"}}, ["cannot be run"]),
     ("crontaskexecutions", {"taskRef": {"name": "open"}, "overrides": {"body": "x"}}, []),
     ("crontaskgroups", {}, []),
     ("crontaskgroups", {"freezeCalendars": ["nowhen"]}, ["spec.freezeCalendars[0]"]),
     ("crontasks", {"schedule": "@hourly", "http": CALL, "group": "none"}, ["spec.group"]),
+    (
+        "crontasks",
+        {"schedule": "@hourly", "http": CALL, "group": "none", "exclude": ["nowhen", "christmas", "never"]},
+        ['spec.group: CronTaskGroup "none" is not known yet', "spec.exclude[0]", "spec.exclude[2]"],
+    ),
     ("crontasks", {"schedule": "0 0 25 12 *", "http": CALL, "exclude": ["christmas"]}, ["calendars"]),
 ]
 
@@ -78,3 +94,8 @@ async def test_warnings(reviewer: Reviewer, plural: str, spec: Body, words: list
     assert len(found) == len(words)
     for text, word in zip(found, words, strict=True):
         assert word in text
+
+
+async def test_a_circle_is_refused_with_its_path(reviewer: Reviewer) -> None:
+    with pytest.raises(FieldError, match=r"\(new -> second -> third -> new, "):
+        reviewer.review("crontasks", body(http=CALL, after=[{"task": "third"}]))

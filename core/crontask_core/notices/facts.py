@@ -9,10 +9,20 @@ from datetime import datetime
 
 from crontask_core.model import Attempt, ExecutionSpec, ExecutionStatus, Notify, PendingNotification
 from crontask_core.names import Key
+from crontask_core.substitution import NAMES as ATTEMPT_NAMES
 from crontask_core.substitution import rfc3339, values
 
 MAX_OUTPUT = 8_000
 """Characters of the output in a text; the JSON of a webhook has twice as many."""
+NAMES = ATTEMPT_NAMES | {
+    f"CRONTASK_{name}"
+    for name in (
+        *("WHEN", "NOTIFICATION", "PHASE", "REASON", "MESSAGE", "OUTPUT"),
+        *("STARTED_AT", "FINISHED_AT", "LATENESS_SECONDS"),
+        *("FAILURES", "MISSED_COUNT", "MISSED_UNTIL"),
+    )
+}
+"""The keys of `variables`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
 `spec.after` are in it. An end that was wanted (Cancelled) starts nobody.
 """
 
+from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from crontask_core.errors import FieldError
@@ -34,7 +35,7 @@ class Dependencies:
             del left[child]
             if not left:
                 del self._children[parent]
-        parents = {Key(child.namespace, each.task): each.end for each in after}
+        parents = _parents_of(child, after)
         if parents:
             self._parents[child] = parents
         for parent in parents:
@@ -59,12 +60,12 @@ class Dependencies:
         """
         if task not in self._children or task not in self._parents:
             return ()
-        came: dict[Key, Key] = {}
-        for parent, child in _walk(task, self._parents):
-            came.setdefault(parent, child)
-            if parent == task:
-                return self._way(task, came)
-        return ()
+        return _circle(task, self._parents)
+
+    def circle_with(self, task: Key, after: Iterable[After]) -> tuple[Key, ...]:
+        """As `circle`, if the task ran after these and no others; nothing is changed."""
+        parents: ChainMap[Key, dict[Key, End]] = ChainMap({task: _parents_of(task, after)}, self._parents)
+        return _circle(task, parents)
 
     def entangled(self, task: Key) -> set[Key]:
         """The tasks that share a circle with the task, itself included; empty where it is in none."""
@@ -73,12 +74,25 @@ class Dependencies:
         above = {parent for parent, _ in _walk(task, self._parents)}
         return {child for child, _ in _walk(task, self._children) if child in above}
 
-    @staticmethod
-    def _way(task: Key, came: dict[Key, Key]) -> tuple[Key, ...]:
-        way = [task, came[task]]
-        while way[-1] != task:
-            way.append(came[way[-1]])
-        return tuple(way)
+
+def _parents_of(child: Key, after: Iterable[After]) -> dict[Key, End]:
+    return {Key(child.namespace, each.task): each.end for each in after}
+
+
+def _circle(task: Key, parents: Mapping[Key, Iterable[Key]]) -> tuple[Key, ...]:
+    came: dict[Key, Key] = {}
+    for parent, child in _walk(task, parents):
+        came.setdefault(parent, child)
+        if parent == task:
+            return _way(task, came)
+    return ()
+
+
+def _way(task: Key, came: Mapping[Key, Key]) -> tuple[Key, ...]:
+    way = [task, came[task]]
+    while way[-1] != task:
+        way.append(came[way[-1]])
+    return tuple(way)
 
 
 def _walk(start: Key, steps: Mapping[Key, Iterable[Key]]) -> Iterator[tuple[Key, Key]]:
