@@ -5,6 +5,7 @@ Prints a line whenever something changes. Exits 0 only if both succeeded; the cl
 
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -111,6 +112,12 @@ def _apply_examples(client: Kubectl, env: Mapping[str, str]) -> dict[str, tuple[
     return first
 
 
+def stop_command(environ: Mapping[str, str]) -> str:
+    """How to take this very cluster away."""
+    folder = environ.get("STATE")
+    return f"STATE={shlex.quote(folder)} make down" if folder else "make down"
+
+
 def demo(settings: Settings, environ: Mapping[str, str]) -> int:
     commands.up(settings, environ)
     env = dict(row.split("=", 1) for row in settings.state.env.read_text().splitlines())
@@ -120,8 +127,8 @@ def demo(settings: Settings, environ: Mapping[str, str]) -> int:
         raise ClusterError("examples/ has no pod task or no HTTP task to run: restore the folder from the repository.")
     succeeded = follow(client, [run_now(client, kind, *task) for kind, task in sorted(first.items())])
     say("All succeeded." if succeeded else "Not everything succeeded: see the lines above and `make status`.")
-    say(f"Look further: export KUBECONFIG={env['KUBECONFIG']}; kubectl get crontasks,crontaskexecutions -A")
-    say(f"Metrics: {env['METRICS_URL']}. Logs: {settings.state.logs}. Stop with: make down")
+    say(f"Look further: {settings.state.use}; kubectl get crontasks,crontaskexecutions -A")
+    say(f"Metrics: {env['METRICS_URL']}. Logs: {settings.state.logs}. Stop with: {stop_command(environ)}")
     return 0 if succeeded else 1
 
 

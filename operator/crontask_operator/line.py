@@ -239,6 +239,7 @@ class Line:
             else:
                 run.phase, run.reason, run.message = "Queued", waited, MESSAGES.get(waited, "")
                 self._look_at(task, AGAIN)
+            self._statuses.touch(task)  # it runs now, or waits again
         finally:
             self._claims -= 1
             if not self._claims:

@@ -136,6 +136,7 @@ def status_of_task(task: Task, closed: Closures | None = None) -> TaskStatus:
     """The status of a task as it stands; `closed` are times at which it is not run."""
     # What has ended but is not stored yet counts as active: a successor looks at these names (`Tasks.settle`).
     active = list(task.runs.values())
+    queued = sum(run.phase == "Queued" for run in active)
     ledger = task.tally.ledger
     return status_of(
         task.tally,
@@ -146,8 +147,8 @@ def status_of_task(task: Task, closed: Closures | None = None) -> TaskStatus:
         next_runs=_next_runs(task, closed),
         watermark=_stored_watermark(task),
         active=[ActiveExecution(name=run.key.name, started_at=run.started_at) for run in active[:MAX_ACTIVE_SHOWN]],
-        active_count=len(active),
-        queued_count=sum(run.phase == "Queued" for run in active),
+        active_count=len(active) - queued,
+        queued_count=queued,
     )
 
 

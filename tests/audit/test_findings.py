@@ -153,7 +153,7 @@ def on_time_and_late(scene: Scene) -> None:
 
 def begun_and_waiting(scene: Scene) -> None:
     scene.executions[1] = execution(11, "Queued")
-    scene.status["activeCount"] = 1
+    scene.status["queuedCount"] = 1
 
 
 def lost_and_started(scene: Scene) -> None:
@@ -182,7 +182,7 @@ def counts_too_few(scene: Scene) -> None:
 
 
 def forgotten_active(scene: Scene) -> None:
-    scene.status["activeCount"] = 2
+    scene.status |= {"activeCount": 2, "queuedCount": 1}
 
 
 DEFECTS: list[tuple[Callable[[Scene], None], str, str | None, str]] = [
@@ -208,7 +208,7 @@ DEFECTS: list[tuple[Callable[[Scene], None], str, str | None, str]] = [
     (queued_without_execution, "queued", clock(11), "says that it waits, but it has no execution"),
     (queued_and_over, "queued", clock(11), "report-20260301110000 is Cancelled"),
     (counts_too_few, "totals", None, "3 executions are Succeeded, and counts.succeeded is 2"),
-    (forgotten_active, "totals", None, "0 executions have not ended, and activeCount is 2"),
+    (forgotten_active, "totals", None, "0 executions have not ended, and activeCount is 2, queuedCount 1"),
 ]
 
 
@@ -266,7 +266,7 @@ def removed_by_age(scene: Scene) -> None:
 def waiting(scene: Scene) -> None:
     scene.ledger[4:] = [entry(11, 11, "Started"), entry(12, 12, "Queued", "GroupLimit")]
     scene.executions[2] = execution(12, "Queued")
-    scene.status["activeCount"] = 1
+    scene.status["queuedCount"] = 1
 
 
 def made_by_hand(scene: Scene) -> None:

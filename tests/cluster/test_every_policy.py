@@ -88,7 +88,7 @@ def test_a_queue_runs_one_after_the_other_and_has_an_end(stage: Stage) -> None:
     assert phases.count("Running") <= 1
     assert 2 <= phases.count("Queued") <= 3
     stage.patch("ct", "queue", endAt=soon(stage, 0))
-    until(lambda: not status(stage.get("ct", "queue") or {}).get("activeCount"), "the queue runs empty")
+    until(lambda: not status(stage.get("ct", "queue") or {}).get("active"), "the queue runs empty")
     times = sorted((status(b)["startedAt"], status(b)["finishedAt"]) for b in stage.executions("queue"))
     assert all(earlier[1] <= later[0] for earlier, later in itertools.pairwise(times))
     assert "Limit" in why(stage, "queue", skipped["first"])

@@ -52,7 +52,7 @@ def applied(stage: Stage) -> list[str]:
     stage.ready(*names)
     # An instant that has just come must not be in the way of Forbid and Replace, nor may one come.
     stage.apply(*(_suspended(body) for body in found if body["kind"] == KIND))
-    until(lambda: not any(status(body).get("activeCount") for body in stage.all("ct")), "all started tasks end")
+    until(lambda: not any(status(body).get("active") for body in stage.all("ct")), "all started tasks end")
     executions = {body["metadata"]["name"] for body in found if body["kind"] == "CronTaskExecution"}
     stage.run(*(name for name in names if f"{name}-now" not in executions))
     return names

@@ -8,7 +8,7 @@ from live.kubectl import Kubectl
 
 pytestmark = pytest.mark.cluster
 
-COLUMNS = "NAME SCHEDULE ZONE SUSPEND GROUP ACTIVE QUEUED LAST OUTCOME LAST RUN NEXT RUN READY AGE"
+COLUMNS = "NAME SCHEDULE ZONE SUSPEND GROUP ACTIVE QUEUED LAST OUTCOME LAST RUN NEXT RUN SCHEDULED READY AGE"
 
 Body = dict[str, Any]
 PUBLISHED_SECONDS = 20
@@ -69,6 +69,8 @@ def test_columns_of_a_task(kubectl: Kubectl) -> None:
     assert row.split()[:4] == ["mine", "@manual", "Asia/Tokyo", "true"]
     narrow = kubectl.ok("get", "ct").out.splitlines()[0]
     assert "ZONE" not in narrow
+    assert "SCHEDULED" not in narrow
+    assert "QUEUED" in narrow
     assert "READY" in narrow, "a task that cannot run must not look like one that can"
 
 

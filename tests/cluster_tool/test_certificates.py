@@ -9,7 +9,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from cluster import certificates, files, kubeconfig
+from cluster import certificates, control_plane, files, kubeconfig
+from cluster.facts import Facts
+from cluster.paths import State
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +88,28 @@ def test_a_token_takes_the_place_of_the_certificate(pki: Path) -> None:
     document = yaml.safe_load(text)
     assert document["clusters"][0]["cluster"] == kubeconfig.cluster_of(admin)
     assert document["users"] == [{"name": "operator", "user": {"token": "abc"}}]
+
+
+def test_a_second_up_keeps_the_namespace_that_the_user_has_chosen(state: State) -> None:
+    facts = Facts("local", apiserver=6443)
+    control_plane.write_files(state, facts, None)
+    document = yaml.safe_load(state.kubeconfig.read_text())
+    document["contexts"][0]["context"]["namespace"] = "mine"
+    chosen = yaml.safe_dump(document)
+    state.kubeconfig.write_text(chosen)
+    control_plane.write_files(state, facts, None)
+    assert state.kubeconfig.read_text() == chosen
+
+
+def test_a_kubeconfig_that_leads_elsewhere_is_written_again(state: State) -> None:
+    control_plane.write_files(state, Facts("local", apiserver=6443), None)
+    elsewhere = state.kubeconfig.read_text()
+    for text in (elsewhere, elsewhere.replace("current-context: ", "current-context: not-"), "", "{half"):
+        state.kubeconfig.write_text(text)
+        control_plane.write_files(state, Facts("local", apiserver=6444), None)
+        document = yaml.safe_load(state.kubeconfig.read_text())
+        assert document["clusters"][0]["cluster"]["server"] == "https://127.0.0.1:6444"
+        assert document["current-context"] == state.name
 
 
 def test_a_private_file_is_left_alone_if_it_says_so_already(tmp_path: Path) -> None:

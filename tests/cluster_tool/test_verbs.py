@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from demo import Followed, line, tasks, with_stand_ins
+from cluster.paths import State
+from demo import Followed, line, stop_command, tasks, with_stand_ins
 
 ROOT = Path(__file__).parents[2]
 SHELL_PATH = {"PATH": os.defpath}
@@ -106,3 +107,23 @@ def test_the_demo_shows_the_last_attempt() -> None:
     shown = line(Followed("pod", "default", "a-1"), {"status": status}, 12.34)
     assert shown.split() == ["12.3", "s", "pod", "a-1", "Failed", "pod", "p-2,", "exit", "code", "3,", "ExitCode"]
     assert line(Followed("http", "default", "b"), {}, 0).split() == ["0.0", "s", "http", "b", "Pending"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "command"),
+    [
+        ({}, "make down"),
+        ({"STATE": ""}, "make down"),
+        ({"STATE": ".cluster-b"}, "STATE=.cluster-b make down"),
+        ({"STATE": "/my clusters/a"}, "STATE='/my clusters/a' make down"),
+    ],
+)
+def test_the_demo_says_how_to_stop_this_very_cluster(environ: dict[str, str], command: str) -> None:
+    assert stop_command(environ) == command
+
+
+def test_a_shell_gets_the_clusters_environment_also_from_an_odd_folder(tmp_path: Path) -> None:
+    state = State(tmp_path / "my cluster")
+    state.folder.mkdir()
+    state.env.write_text("RECEIVER_URL=http://127.0.0.1:8105\n")
+    assert run("sh", "-c", f"{state.use}; env").stdout.count("RECEIVER_URL=http://127.0.0.1:8105\n") == 1

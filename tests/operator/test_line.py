@@ -43,11 +43,12 @@ async def test_under_queue_they_run_one_after_the_other(world: World) -> None:
     world.start()
     await until(world, "12:00:15")
     assert world.outcomes()[1][1:] == ("Queued", "Overlap")
-    assert world.status()["queuedCount"] == 1
+    assert (world.status()["activeCount"], world.status()["queuedCount"]) == (1, 1)
+    assert [each["name"] for each in world.status()["active"]] == [FIRST, SECOND], "a successor looks at both"
     await until(world, "12:02:00")
     assert begun(world) == [(FIRST, "12:00:00"), (SECOND, "12:00:25"), (THIRD, "12:00:50")]
     assert list(outcomes(world).values()) == ["Started", "Late/Queued", "Late/Queued"]
-    assert world.status()["queuedCount"] == 0
+    assert world.status()["activeCount"] == world.status()["queuedCount"] == 0
     assert world.status()["counts"]["succeeded"] == 3
 
 

@@ -188,9 +188,9 @@ def the_counts_fit(subject: Subject) -> Found:
         if there > subject.counts.get(name, 0):
             yield None, f"{there} executions are {phase}, and counts.{name} is {subject.counts.get(name, 0)}"
     is_open = sum(each.phase not in FINAL for each in subject.executions if not each.is_backfill)
-    active = subject.status.get("activeCount") or 0
-    if is_open != active:
-        yield None, f"{is_open} executions have not ended, and activeCount is {active}"
+    active, queued = (subject.status.get(name) or 0 for name in ("activeCount", "queuedCount"))
+    if is_open != active + queued:
+        yield None, f"{is_open} executions have not ended, and activeCount is {active}, queuedCount {queued}"
 
 
 CHECKS: dict[str, Callable[[Subject], Found]] = {

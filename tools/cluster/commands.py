@@ -35,7 +35,7 @@ def up(settings: Settings, environ: Mapping[str, str]) -> int:
                 _remove(settings, environ)
             raise
     operators = f"{len(facts.operators)} operator(s)" if facts.operators else "no operator"
-    say(f"Ready: a {facts.mode} cluster with {operators}. Use it with: export KUBECONFIG={state.kubeconfig}")
+    say(f"Ready: a {facts.mode} cluster with {operators}. Use it with: {state.use}")
     return 0
 
 

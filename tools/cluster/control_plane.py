@@ -92,13 +92,18 @@ def scheduler_args(state: State) -> list[str]:
 
 
 def write_files(state: State, facts: Facts, network: Network | None) -> None:
-    """Certificates and kubeconfigs; the administrator's becomes `.cluster/kubeconfig`."""
+    """Certificates and kubeconfigs; the administrator's becomes `.cluster/kubeconfig`.
+
+    One that leads to this cluster stays: the user may have chosen a namespace in it.
+    """
     addresses = ["127.0.0.1", "10.96.0.1", *([network.host, network.node] if network else [])]
     certificates.write_all(state.pki, state.name, addresses)
     for name in ("controller-manager", "scheduler"):
         text = kubeconfig.from_pki(state.pki, name, server(facts), name=state.name)
         files.write_private(state.pki / f"{name}.kubeconfig", text)
-    files.write_private(state.kubeconfig, kubeconfig.from_pki(state.pki, "admin", server(facts), name=state.name))
+    mine = kubeconfig.from_pki(state.pki, "admin", server(facts), name=state.name)
+    if not (state.kubeconfig.exists() and kubeconfig.leads_to_the_same(state.kubeconfig.read_text(), mine)):
+        files.write_private(state.kubeconfig, mine)
 
 
 def start(

@@ -25,6 +25,16 @@ def cluster_of(text: str) -> dict[str, Any]:
     return cluster
 
 
+def leads_to_the_same(text: str, other: str) -> bool:
+    """Whether a kubeconfig names the clusters, users and current context of another one, and nobody else's."""
+    try:
+        mine = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return False
+    parts, theirs = ("clusters", "users", "current-context"), yaml.safe_load(other)
+    return isinstance(mine, dict) and all(mine.get(part) == theirs[part] for part in parts)
+
+
 def from_pki(pki: Path, client: str, server: str, *, name: str) -> str:
     """The kubeconfig of one of the certificates that `certificates.write_all` has made."""
     read = [(pki / file).read_bytes() for file in ("ca.crt", f"{client}.crt", f"{client}.key")]

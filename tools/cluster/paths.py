@@ -5,6 +5,7 @@ checkout, get different names for everything that the machine sees (links, cgrou
 """
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,6 +47,11 @@ class State:
     @property
     def env(self) -> Path:
         return self.folder / "env"
+
+    @property
+    def use(self) -> str:
+        """What a shell says to work with the cluster."""
+        return f"set -a; . {shlex.quote(str(self.env))}; set +a"
 
     @property
     def facts(self) -> Path:

@@ -22,6 +22,7 @@ from crontask_core.model import (
 from crontask_core.names import CALENDAR, EXECUTION, GROUP_KIND, TARGET, TASK
 
 _READY = '.status.conditions[?(@.type=="Ready")].status'
+_SCHEDULED = '.status.conditions[?(@.type=="Scheduled")].reason'
 _AGE = Column("Age", ".metadata.creationTimestamp", "How long ago the object was created.", "date")
 
 TASKS = Resource(
@@ -34,11 +35,12 @@ TASKS = Resource(
         Column("Zone", ".spec.timeZone", "The time zone of the schedule.", wide=True),
         Column("Suspend", ".spec.suspend", "Whether the schedule is paused.", "boolean"),
         Column("Group", ".spec.group", "The group whose limits hold too.", wide=True),
-        Column("Active", ".status.activeCount", "How many executions have not ended.", "integer"),
-        Column("Queued", ".status.queuedCount", "How many of them wait for their turn.", "integer", wide=True),
+        Column("Active", ".status.activeCount", "How many executions run.", "integer"),
+        Column("Queued", ".status.queuedCount", "How many executions wait for their turn.", "integer"),
         Column("Last Outcome", ".status.lastExecution.phase", "How the execution ended that ended last."),
         Column("Last Run", ".status.lastRunTime", "How long ago an execution last began.", "date"),
         Column("Next Run", ".status.nextRuns[0]", "The next instant."),
+        Column("Scheduled", _SCHEDULED, "Why an instant comes, or why none does.", wide=True),
         Column("Ready", _READY, "Whether the task can be run."),
         _AGE,
     ),

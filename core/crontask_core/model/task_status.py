@@ -94,13 +94,13 @@ class TaskStatus(Model):
     """Instants after this one are in the ledger; what lies before is forgotten, because the ledger is bounded."""
 
     active: list[ActiveExecution] = Field(default=[], max_length=MAX_ACTIVE_SHOWN)
-    """Executions that have not ended (the first twenty)."""
+    """Executions that have not ended, those that wait too (the first twenty)."""
 
     active_count: int = Field(default=0, ge=0)
-    """How many executions have not ended."""
+    """How many executions run: they have begun and not ended."""
 
     queued_count: int = Field(default=0, ge=0)
-    """How many of them have not begun, because they wait for their turn."""
+    """How many executions have not begun, because they wait for their turn."""
 
     disabled_at: datetime | None = None
     """When the schedule was paused because of `disableAfterFailures`; the next edit of the spec takes it up again."""
