@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from crontask_cli.options import add_cluster
-from crontask_core.errors import FieldError
+from crontask_core.errors import FieldError, ScheduleError
 from crontask_core.schedule import Schedule, parse
 from crontask_core.schedule.zones import clock_time
 from crontask_kube.clock import SystemClock
 
 DEFAULT_COUNT = 5
 MAX_COUNT = 10_000
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _TASK = re.compile(r"(?:ct|tasks?|crontasks?)/")
 
 
@@ -67,7 +68,9 @@ def _show(arguments: argparse.Namespace) -> int:
     try:
         found = _instants(question)
     except (FieldError, ValueError) as error:
-        sys.stderr.write(f"kubectl crontask next: {error}\n")
+        word = arguments.schedule
+        hint = f"; for a task write task/{word}" if isinstance(error, ScheduleError) and _NAME.fullmatch(word) else ""
+        sys.stderr.write(f"kubectl crontask next: {error}{hint}\n")
         return 1
     for at in found:
         sys.stdout.write(shown(arguments.zone, at) + "\n")

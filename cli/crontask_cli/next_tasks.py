@@ -20,7 +20,7 @@ from crontask_cli.objects import Companions, Loaded, fetch, load
 from crontask_core import names
 from crontask_core.errors import CronTaskError, FieldError
 from crontask_core.names import Key
-from crontask_core.why import Seen, obstacle
+from crontask_core.why import obstacle
 from crontask_kube.clock import SystemClock
 from crontask_kube.errors import NotFound
 
@@ -41,7 +41,7 @@ def _show(task: Loaded, companions: Companions, after: datetime, count: int) -> 
     if seen.schedule is None:
         return _refuse(f"{seen.key}: {seen.problem}")
     sys.stdout.write(f"{seen.key.name} in {seen.key.namespace}, times in {seen.zone}\n")
-    for line in _lines(seen, after, count):
+    for line in _lines(task, after, count):
         sys.stdout.write(f"  {line}\n")
     for note in (*task.absent(companions), *task.advice(after)):
         sys.stdout.write(f"  Note: {note}\n")
@@ -54,17 +54,21 @@ def _refuse(message: str) -> int:
     return 1
 
 
-def _lines(seen: Seen, after: datetime, count: int) -> Iterator[str]:
+def _lines(task: Loaded, after: datetime, count: int) -> Iterator[str]:
+    seen = task.seen
     at = seen.schedule.next(after) if seen.schedule and count else None
     if at is None:
         after_tasks = ", ".join(parent.task for parent in seen.spec.after or ())
         yield f"no instant to come{f'; it runs after {after_tasks}' if after_tasks else ''}"
-    written = 0
+    written, skipped, last = 0, 0, after
     while at is not None and written < count:
         reason, why = obstacle(seen, at)
         yield shown(seen.zone, at) + (f"  skipped ({reason}): {why}" if reason else "")
-        written += 1
+        written, skipped, last = written + 1, skipped + (reason is not None), at
         at = seen.schedule.next(at) if seen.schedule else None
+    if written and skipped == written:
+        first = task.first_open(last)
+        yield f"first that will run: {shown(seen.zone, first) if first else 'none, as things stand'}"
 
 
 async def _from_cluster(arguments: argparse.Namespace) -> tuple[Loaded, Companions]:

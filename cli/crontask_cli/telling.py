@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from crontask_core.model import Attempt
+from crontask_core.names import Key
 from crontask_core.schedule.zones import clock_time
-from crontask_core.why import ExecutionTold, Explanation, Seen, Told
+from crontask_core.why import ExecutionTold, Explanation, Told
 from crontask_core.why.words import span, written
 
 _GOOD, _BAD, _ODD = "32", "31", "33"
 _COLOURS = {
-    **dict.fromkeys(("Started", "Succeeded"), _GOOD),
+    **dict.fromkeys(("Started", "Succeeded", "Backfilled"), _GOOD),
     **dict.fromkeys(("Missed", "Lost", "Failed", "Unaccounted"), _BAD),
     **dict.fromkeys(("Late", "Queued", "Skipped", "Cancelled", "Undecided"), _ODD),
 }
@@ -37,21 +38,24 @@ class Paint:
         return f"\x1b[{code}m{text}\x1b[0m" if self._on and code else text
 
 
-def tell(seen: Seen, answers: Iterable[Explanation], paint: Paint) -> Iterator[str]:
+def tell(key: Key, zone: str, answers: Iterable[Explanation], paint: Paint) -> Iterator[str]:
     """The answers, one under the other."""
-    yield f"{paint.strong(seen.key.name)} in {seen.key.namespace}, times in {seen.zone}"
+    yield f"{paint.strong(key.name)} in {key.namespace}, times in {zone}"
     for answer in answers:
-        yield from _answer(answer, seen.zone, paint)
+        yield from _answer(answer, zone, paint)
     for note in dict.fromkeys(note for answer in answers for note in answer.notes):
         yield ""
         yield from _wrapped(note, 0)
 
 
 def _answer(answer: Explanation, zone: str, paint: Paint) -> Iterator[str]:
-    if answer.sentence:
+    if answer.sentence or answer.last:
         yield ""
-        yield f"{paint.strong(written(answer.start, zone))}  nothing due"
+        what = "execution" if answer.last else "nothing due"
+        yield f"{paint.strong(written(answer.start, zone))}  {what}"
         yield from _wrapped(answer.sentence)
+    if answer.last:
+        yield from _execution(answer.last, zone, paint)
     for told in answer.instants:
         yield ""
         yield from _instant(told, zone, paint)

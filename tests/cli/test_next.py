@@ -152,3 +152,11 @@ def test_it_starts_without_the_operators_libraries() -> None:
         timeout=20,
     ).stdout.split()
     assert {"kopf", "kubernetes", "aiohttp", "pydantic", "httpx2"}.isdisjoint(seen)
+
+
+def test_one_word_may_be_meant_as_a_task(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["next", "nosuch"])
+    err = capsys.readouterr().err
+    assert '"nosuch" has 1 field; write' in err
+    assert err.endswith("; for a task write task/nosuch\n")

@@ -51,6 +51,25 @@ def test_calendars_of_the_file_are_marked(shown: Run) -> None:
     )
 
 
+FREEZE = {"start": "2026-03-20T00:00:00Z", "end": "2026-04-20T00:00:00Z"}
+ALL_SKIPPED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"group": "night"}, {"freezes": [FREEZE]}, "2026-04-20T09:00:00+00:00  2026-04-20T09:00:00Z"),
+    ({"schedule": "0 9 * * SAT,MON", "only": ["march"]}, {}, "none, as things stand"),
+    ({"suspendUntil": "2026-05-01T09:00:00Z"}, {}, "2026-05-01T09:00:00+00:00  2026-05-01T09:00:00Z"),
+    ({"suspend": True}, {}, "none, as things stand"),
+    ({"group": "night"}, {"suspend": True}, "none, as things stand"),
+]
+
+
+@pytest.mark.parametrize(("spec", "group", "said"), ALL_SKIPPED)
+def test_where_all_are_skipped_the_first_that_will_run_is_told(
+    shown: Run, spec: dict[str, Any], group: dict[str, Any], said: str
+) -> None:
+    march = body("CronTaskCalendar", "march", {"dates": ["2026-03-01"]})
+    _, out, _ = shown(task(**spec), body("CronTaskGroup", "night", group), march)
+    assert out.splitlines()[4] == f"  first that will run: {said}"
+
+
 SKIPPED = [
     ({"suspend": True}, "skipped (Suspended): the task is suspended (suspend: true)"),
     ({"suspendUntil": "2026-03-27T10:00:00Z"}, "skipped (Suspended): the task is suspended until 2026-03-27 10:00"),

@@ -140,12 +140,17 @@ def test_a_task_that_cannot_run_still_answers(kubeconfig: str, task: Callable[..
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["nothing"], 1, 'there is no CronTask "nothing" in namespace team; name another with -n'),
+        (
+            ["nothing"],
+            1,
+            'there is no CronTask "nothing" in namespace team; choose another name, or another namespace with -n',
+        ),
         (["report", "-n", "b"], 1, 'there is no CronTask "report" in namespace b'),
         (["report", "--context", "other"], 1, 'there is no CronTask "report" in namespace elsewhere'),
         (["report", "--context", "missing"], 1, "kubeconfig"),
         (["report", "soon"], 2, 'TIME: "soon" is not a time; write last, next, 09:30'),
-        ([], 2, "TASK"),
+        ([], 2, "[TIME ...]"),
+        ([], 2, "the following arguments are required: TASK\n"),
     ],
 )
 def test_what_cannot_be_answered(
@@ -155,6 +160,41 @@ def test_what_cannot_be_answered(
     ended, out, err = program("why", *arguments, "--kubeconfig", kubeconfig)
     assert (ended, out) == (code, "")
     assert said in err
+
+
+def test_a_task_that_runs_by_hand_alone(
+    cluster: FakeApiServer, kubeconfig: str, task: Callable[..., None], program: Run
+) -> None:
+    task(schedule="@manual")
+    code, out, _ = program("why", "report", "--kubeconfig", kubeconfig)
+    assert (code, "nothing due\n  It runs by hand alone. It has not run yet." in out) == (0, True)
+    cluster.put(EXECUTIONS, execution("now", None, {"phase": "Succeeded"}), "team")
+    code, out, _ = program("why", "report", "--kubeconfig", kubeconfig)
+    assert code == 0
+    assert out.endswith("  execution\n  It runs by hand alone.\n\n  now  Succeeded, trigger Manual\n")
+
+
+@pytest.mark.parametrize("name", ["gone", "now"])
+def test_executions_of_a_task_that_is_gone(cluster: FakeApiServer, kubeconfig: str, program: Run, name: str) -> None:
+    cluster.put(EXECUTIONS, execution("now", None, FAILED, of="gone"), "team")
+    code, out, _ = program("why", name, "--kubeconfig", kubeconfig)
+    assert (code, out.startswith("gone in team")) == (0, True)
+    assert "The CronTask gone is not there any more; its execution now still is." in out
+    assert "now  Failed (Error), trigger Manual" in out
+    code, _, err = program("why", name, "12:00", "--kubeconfig", kubeconfig)
+    assert (code, "leave TIME out" in err) == (2, True)
+
+
+def test_the_name_of_an_execution(
+    cluster: FakeApiServer, kubeconfig: str, task: Callable[..., None], program: Run
+) -> None:
+    task()
+    cluster.put(EXECUTIONS, execution("report-20260302110000", "2026-03-02T11:00:00Z", FAILED), "team")
+    cluster.put(EXECUTIONS, execution("now", None, FAILED), "team")
+    _, out, _ = program("why", "report-20260302110000", "--kubeconfig", kubeconfig)
+    assert "2026-03-02 12:00:00+01:00  Started, 12 ms late" in out
+    _, out, _ = program("why", "now", "--kubeconfig", kubeconfig)
+    assert "now  Failed (Error), trigger Manual" in out
 
 
 def test_colours_are_for_terminals() -> None:

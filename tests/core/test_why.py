@@ -11,7 +11,18 @@ from crontask_core.errors import FieldError
 from crontask_core.model import ExecutionSpec, ExecutionStatus, GroupSpec, Outcome, TaskSpec, TaskStatus
 from crontask_core.names import Key
 from crontask_core.validation import Setting, read_schedule
-from crontask_core.why import Closing, Explanation, Found, Seen, Span, asked, closings, explain
+from crontask_core.why import (
+    Closing,
+    Explanation,
+    Found,
+    Seen,
+    Span,
+    asked,
+    closings,
+    explain,
+    explain_last,
+    has_passed,
+)
 from crontask_core.why.words import span
 
 CREATED = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -195,6 +206,46 @@ def test_a_forgotten_instant_whose_execution_is_still_there() -> None:
     assert "Its execution succeeded." in told.sentence
 
 
+@pytest.mark.parametrize("when", [at(7), NOON])
+def test_a_backfill_of_what_is_forgotten(when: datetime) -> None:
+    child = found("report-x-b1", trigger="Backfill", parent="fill", scheduledAt=when, status={"phase": "Succeeded"})
+    (told,) = about(seen(status={"ledgerSince": at(12, 30)}, found=(child,)), when).instants
+    assert (told.verdict, told.execution) == ("Backfilled", "report-x-b1")
+    assert told.sentence == "Backfilled by fill. Its execution succeeded."
+
+
+BY_HAND = {"trigger": "Manual", "scheduledAt": None, "status": {"phase": "Succeeded"}}
+WITHOUT_INSTANTS: list[tuple[dict[str, Any], str]] = [
+    ({"schedule": "@manual"}, "It runs by hand alone."),
+    ({"schedule": None, "after": [{"task": "a"}, {"task": "b"}]}, "It runs after a, b."),
+    (
+        {"schedule": "@yearly"},
+        "No instant has passed since it has this schedule; the next is 2027-01-01 00:00:00+00:00.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "said"), WITHOUT_INSTANTS)
+def test_without_a_past_instant_the_last_execution_is_told(spec: dict[str, Any], said: str) -> None:
+    first, last = found("a", created=at(9), **BY_HAND), found("b", created=at(10), **BY_HAND)
+    assert not has_passed(seen(**spec), NOW)
+    whole = explain_last(seen(found=(last, first), **spec), NOW)
+    assert (whole.sentence, whole.start) == (said, at(10))
+    assert whole.last is not None
+    assert (whole.last.name, whole.last.phase) == ("b", "Succeeded")
+    ended = {"lastExecution": {"name": "c", "phase": "Failed", "trigger": "After"}, "lastRunTime": at(11)}
+    whole = explain_last(seen(status=ended, **spec), NOW)
+    assert (whole.sentence, whole.start) == (f"{said} Its last execution c is not kept any more (history).", at(11))
+    assert explain_last(seen(**spec), NOW).sentence == f"{said} It has not run yet."
+
+
+def test_the_last_execution_of_an_instant_is_told_as_that() -> None:
+    child = found("x", trigger="Backfill", parent="fill", scheduledAt=at(7), status={"phase": "Succeeded"})
+    whole = explain_last(seen(found=(child,), schedule="@yearly"), NOW)
+    assert whole.instants[0].verdict == "Backfilled"
+    assert whole.notes[0].startswith("No instant has passed")
+
+
 def test_an_instant_without_outcome_below_the_watermark_is_a_defect() -> None:
     (told,) = about(seen()).instants
     assert told.verdict == "Unaccounted"
@@ -206,9 +257,37 @@ def test_an_instant_that_has_just_passed() -> None:
     (told,) = about(seen(status={"watermark": at(14)}), at(15), now=now).instants
     assert told.verdict == "Undecided"
     assert "due 2.0 s ago and has no outcome yet: the operator wrote this task's status up to" in told.sentence
-    running = found("report-20260301150000", scheduledAt=at(15), status={"phase": "Running"})
-    (told,) = about(seen(status={"watermark": at(14)}, found=(running,)), at(15), now=now).instants
-    assert "its execution is under way" in told.sentence
+    assert "Usually a start is written within some 10 s" in told.sentence
+    made = found("report-20260301150000", scheduledAt=at(15))
+    (told,) = about(seen(status={"watermark": at(14)}, found=(made,)), at(15), now=now).instants
+    assert (told.verdict, "is about to begin; a start is written within some 10 s" in told.sentence) == (
+        "Undecided",
+        True,
+    )
+
+
+IMPLIED: list[tuple[Any, dict[str, Any], str, str | None, str]] = [
+    (None, {"phase": "Running", "latenessMilliseconds": 9}, "Started", None, "on time. Its execution is running."),
+    (None, {"phase": "Succeeded", "latenessMilliseconds": 9}, "Started", None, "Its execution succeeded."),
+    (None, {"phase": "Running", "latenessMilliseconds": 20_000}, "Late", None, "Its execution is running."),
+    (None, {"phase": "Queued", "reason": "Overlap"}, "Queued", "Overlap", "Its execution has not begun."),
+    ("Overlap", {"phase": "Running", "latenessMilliseconds": 20_000}, "Late", "Queued", "is running."),
+    ("GroupLimit", {"phase": "Running", "latenessMilliseconds": 20_000}, "Late", "GroupLimit", "is running."),
+    ("Overlap", {"phase": "Running", "latenessMilliseconds": 900}, "Started", None, "is running."),
+    ("Overlap", {"phase": "Queued", "reason": "GroupLimit"}, "Queued", "Overlap", "has not begun."),
+]
+
+
+@pytest.mark.parametrize(("queued", "status", "verdict", "reason", "said"), IMPLIED)
+def test_what_the_ledger_does_not_know_yet_its_execution_tells(
+    queued: str | None, status: dict[str, Any], verdict: str, reason: str | None, said: str
+) -> None:
+    own = found("report-20260301150000", scheduledAt=at(15), status=status)
+    entries = [entry("Queued", queued, at(15), at(15))] if queued else []
+    (told,) = about(seen(*entries, status={"watermark": at(14)}, found=(own,)), at(15)).instants
+    assert (told.verdict, told.reason) == (verdict, reason)
+    assert told.sentence.endswith(said)
+    assert told.lateness_milliseconds == status.get("latenessMilliseconds")
 
 
 def test_an_instant_that_passes_while_nothing_is_written() -> None:

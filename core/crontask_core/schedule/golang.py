@@ -104,7 +104,7 @@ def read(text: str, reading: Reading) -> Fields:
     parts = [part for part in _GAP.split(_WORDS.get(text, text)) if part]
     if not word and len(parts) not in reading.counts:
         counts = " or ".join(map(str, reading.counts))
-        raise _wrong(text, f"has {len(parts)} fields", f"write {counts} fields")
+        raise _wrong(text, f"has {len(parts)} field{'s' if len(parts) != 1 else ''}", f"write {counts} fields")
     if reading.classic and not word:
         parts.insert(0, "0")
     if len(parts) == 5:

@@ -47,7 +47,7 @@ def _split(text: str) -> dict[Field, str]:
     parts = text.upper().split()
     if len(parts) not in (5, 6, 7):
         remedy = "write 5 fields (minutes first), 6 (seconds first) or 7 (years last), or a word such as @hourly"
-        raise ScheduleError(PATH, text, f"has {len(parts)} fields", remedy)
+        raise ScheduleError(PATH, text, f"has {len(parts)} field{'s' if len(parts) != 1 else ''}", remedy)
     if len(parts) == 5:
         parts.insert(0, "0")
     if len(parts) == 6:

@@ -6,7 +6,8 @@ command line as well as for the gateway; `values` holds the answer's shape.
 
 from crontask_core.why.closings import Calendar, Closing, closings
 from crontask_core.why.explain import explain
-from crontask_core.why.instant import obstacle
+from crontask_core.why.instant import execution_told, obstacle, problem_of
+from crontask_core.why.last import explain_execution, explain_last, has_passed, newest
 from crontask_core.why.moment import Span, asked
 from crontask_core.why.values import ExecutionTold, Explanation, Found, Seen, Told, Verdict
 
@@ -22,6 +23,12 @@ __all__ = [
     "Verdict",
     "asked",
     "closings",
+    "execution_told",
     "explain",
+    "explain_execution",
+    "explain_last",
+    "has_passed",
+    "newest",
     "obstacle",
+    "problem_of",
 ]

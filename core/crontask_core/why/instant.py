@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from crontask_core.ledger import outcome_of
 from crontask_core.model import LedgerEntry
 from crontask_core.names import execution_name
 from crontask_core.schedule.zones import clock_time
@@ -10,15 +11,21 @@ from crontask_core.why.words import outcome_sentence, span, written
 
 _FOR_INSTANTS = ("Schedule", "CatchUp", "Backfill")
 _BEGAN = ("Started", "Late", "Lost")
+_DELAY = "a start is written within some 10 s"
 
 
 def told_of(seen: Seen, at: datetime, now: datetime) -> Told:
     """One instant."""
-    entry = entry_at(seen.status.ledger, at)
-    told = _from_ledger(seen, at, entry) if entry is not None else _without_entry(seen, at, now)
-    mine = [execution_told(each) for each in seen.found if is_for_instant(each) and each.spec.scheduled_at == at]
+    found = [each for each in seen.found if is_for_instant(each) and each.spec.scheduled_at == at]
     name = execution_name(seen.key.name, at)
-    first = next((each for each in mine if each.name == name), None)
+    own = next((each for each in found if each.name == name), None)
+    entry = _implied(seen, at, own)
+    told = _from_ledger(seen, at, entry) if entry is not None else _without_entry(seen, at, now)
+    again = [each for each in found if each.spec.trigger == "Backfill" and each is not own]
+    if told.verdict == "Forgotten" and own is None and again:
+        told = _backfilled(told, again[-1])
+    mine = [execution_told(each) for each in found]
+    first = execution_told(own) if own is not None else None
     changed: dict[str, object] = {"executions": mine}
     if first is not None:
         changed |= {"execution": name, "sentence": f"{told.sentence} {_ended(first)}"}
@@ -33,6 +40,35 @@ def told_of(seen: Seen, at: datetime, now: datetime) -> Told:
 def entry_at(ledger: list[LedgerEntry], at: datetime) -> LedgerEntry | None:
     """The entry that covers an instant."""
     return next((entry for entry in ledger if entry.first <= at <= entry.last), None)
+
+
+def _implied(seen: Seen, at: datetime, own: Found | None) -> LedgerEntry | None:
+    """The ledger's entry, or what the instant's own execution says where the ledger does not know it yet."""
+    entry = entry_at(seen.status.ledger, at)
+    open_ = entry.outcome == "Queued" if entry is not None else at > _written_up_to(seen)
+    if own is None or own.status.phase == "Pending" or not open_:
+        return entry
+    status = own.status
+    outcome, reason = outcome_of(status.phase, own.spec.trigger, status.reason, status.lateness_milliseconds)
+    if entry is not None and outcome == "Queued":
+        return entry
+    if entry is not None and outcome == "Late" and reason is None:
+        reason = "Queued" if entry.reason == "Overlap" else entry.reason
+    return LedgerEntry(first=at, last=at, outcome=outcome, reason=reason, count=1)
+
+
+def _written_up_to(seen: Seen) -> datetime:
+    """Up to when the stored status has, or had, an outcome for every instant."""
+    status = seen.status
+    return max(status.ledger_since or seen.created, status.watermark or seen.created)
+
+
+def _backfilled(told: Told, child: Found) -> Told:
+    """A forgotten instant that a backfill has run."""
+    sentence = f"Backfilled by {child.spec.parent or child.name}. {_ended(execution_told(child))}"
+    late = child.status.lateness_milliseconds
+    changed = {"verdict": "Backfilled", "sentence": sentence, "execution": child.name, "lateness_milliseconds": late}
+    return told.model_copy(update=changed)
 
 
 def _from_ledger(seen: Seen, at: datetime, entry: LedgerEntry) -> Told:
@@ -109,11 +145,11 @@ def _undecided(seen: Seen, at: datetime, now: datetime) -> str:
     reason, why = obstacle(seen, at)
     if reason is not None:
         return f"{passed}: {why}. It will be recorded as Skipped ({reason})."
-    if any(each.spec.scheduled_at == at for each in seen.found):
-        return f"{passed}: its execution is under way, and the task's status follows."
+    if any(is_for_instant(each) and each.spec.scheduled_at == at for each in seen.found):
+        return f"{passed}: its execution is there and is about to begin; {_DELAY}."
     mark = seen.status.watermark
     upto = f"wrote this task's status up to {written(mark, seen.zone)}" if mark else "wrote no status yet"
-    return f"{passed}: the operator {upto}. It writes within some seconds; if that stays so, see whether it runs."
+    return f"{passed}: the operator {upto}. Usually {_DELAY}; if that stays so, see whether it runs."
 
 
 def problem_of(seen: Seen) -> str:

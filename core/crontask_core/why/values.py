@@ -13,8 +13,9 @@ from crontask_core.schedule import Schedule
 from crontask_core.why.closings import Close, never_closed
 
 MAX_TOLD = 10
-Verdict = Outcome | Literal["Due", "Undecided", "Forgotten", "Unaccounted"]
-"""An outcome of the ledger, or: still to come, passed without an outcome yet, no longer known, known to be missing."""
+Verdict = Outcome | Literal["Due", "Undecided", "Forgotten", "Backfilled", "Unaccounted"]
+"""An outcome of the ledger, or: still to come, passed without an outcome yet, no longer known, the same but run by a
+backfill, known to be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class Explanation(Model):
     """The instant before the time, where there is none within it."""
     after: Told | None = None
     """The instant after it, likewise."""
+    last: ExecutionTold | None = None
+    """The execution that is told in place of an instant, because no instant was asked about."""
     besides: list[ExecutionTold] = Field(default=[])
     """Executions that were not for an instant (by hand, after another task) and were made within the time."""
     notes: list[str] = Field(default=[])
