@@ -23,6 +23,7 @@ from crontask_core.why import (
     has_passed,
     newest,
 )
+from crontask_core.why.explain import since
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import SystemClock
 from crontask_kube.errors import NotFound
@@ -55,8 +56,7 @@ def _of_task(seen: Seen, text: str, now: datetime) -> list[Explanation]:
     text = text or "last"
     if text.strip().lower() == "last" and not has_passed(seen, now):
         return [explain_last(seen, now)]
-    since = max(seen.created, seen.status.timing_since or seen.created)
-    spans = asked(text, zone=seen.zone, now=now, schedule=seen.schedule, since=since)
+    spans = asked(text, zone=seen.zone, now=now, schedule=seen.schedule, since=since(seen))
     return [explain(seen, span, now) for span in spans]
 
 
