@@ -12,6 +12,8 @@ from crontask_core.model import History, Phase, TaskSpec, Trigger
 
 KEPT_SECONDS = 7 * 86_400
 """How long executions stay without their task where `history.ttlSeconds` does not say so (law 7)."""
+BACKFILLS_KEPT = 3
+"""How many ended backfills of a task are kept. Each only tells of its instants, which are executions themselves."""
 STRAY_SECONDS = 3_600
 """How long an execution stays that names a task which does not exist: long enough to be read."""
 
@@ -37,6 +39,16 @@ class Ended:
     """Whether the task's stored status tells of it. Before that it must stay: a successor could not count it."""
     lateness_milliseconds: int | None = None
 
+    @property
+    def ran(self) -> bool:
+        """Whether it is a record of something that ran, or may have run (a lost call)."""
+        return self.began or self.phase == "Lost"
+
+    @property
+    def is_backfill(self) -> bool:
+        """Whether it stands for a backfill. The execution of an instant has a parent."""
+        return self.trigger == "Backfill" and self.parent is None and not self.ran
+
 
 def kept_without_task(spec: TaskSpec) -> int | None:
     """How many seconds after its end an execution stays without its task; None: it goes with the task."""
@@ -46,13 +58,28 @@ def kept_without_task(spec: TaskSpec) -> int | None:
 
 
 def surplus(ended: Iterable[Ended], limits: History, now: datetime) -> list[str]:
-    """Names of the executions to delete, oldest first; a tie in time is broken by name."""
+    """Names of the executions to delete, of each kind oldest first; a tie in time is broken by name.
+
+    Backfills and executions that were refused before they began have bounds apart, so that they never
+    cost the record of one that ran.
+    """
     good: list[Ended] = []
     bad: list[Ended] = []
+    refused: list[Ended] = []
+    backfills: list[Ended] = []
     for execution in ended:
-        (good if execution.phase == "Succeeded" else bad).append(execution)
+        if execution.ran:
+            (good if execution.phase == "Succeeded" else bad).append(execution)
+        else:
+            (backfills if execution.is_backfill else refused).append(execution)
     names: list[str] = []
-    for group, keep in ((good, limits.successful), (bad, limits.failed)):
+    kept = (
+        (good, limits.successful),
+        (bad, limits.failed),
+        (refused, max(limits.failed, 1)),
+        (backfills, BACKFILLS_KEPT),
+    )
+    for group, keep in kept:
         group.sort(key=lambda e: (e.finished_at, e.name))
         too_many = len(group) - keep
         names += [

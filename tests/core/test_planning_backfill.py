@@ -230,7 +230,8 @@ def test_too_long_a_range_is_told() -> None:
     [
         ({"total": 3, "succeeded": 2, "skipped": 1}, "", ("Succeeded", "Completed")),
         ({"total": 3, "succeeded": 2, "failed": 1}, "", ("Failed", "ExecutionsFailed")),
-        ({"total": 0}, "", ("Succeeded", "Completed")),
+        ({"total": 0}, "", ("Succeeded", "NothingDue")),
+        ({"total": 2, "skipped": 2}, "", ("Succeeded", "Completed")),
         ({"total": 9, "succeeded": 2}, "Stopped", ("Cancelled", "Stopped")),
         ({"total": 9, "failed": 2}, "TaskDeleted", ("Cancelled", "TaskDeleted")),
     ],

@@ -239,6 +239,27 @@ async def test_history_of_a_task_that_cannot_be_run_is_bounded_too(world: World)
     assert names(world) == ["x3", "x4"]
 
 
+@pytest.mark.parametrize("crash", [False, True])
+async def test_backfills_and_refused_executions_cost_no_record_of_what_ran(world: World, crash: bool) -> None:
+    world.receiver.answers = [BAD]
+    world.task(schedule=ONCE, history={"successful": 1, "failed": 1})
+    world.start()
+    await until(world, "12:00:05")
+    world.by_hand("good")
+    await asyncio.sleep(5)
+    for n in range(5):
+        world.by_hand(f"x{n}", overrides={"body": "not open"})
+        nothing = {"start": "2026-02-01T13:00:00Z", "end": "2026-02-01T14:00:00Z"}
+        wanted = {"taskRef": {"name": "t"}, "trigger": "Backfill", "backfill": nothing}
+        world.server.put(EXECUTIONS, {"metadata": {"name": f"bf{n}"}, "spec": wanted})
+        await asyncio.sleep(3)
+        if crash:
+            await world.crash(str(n - 1) if n else "a")
+            world.start(str(n))
+    await asyncio.sleep(10)
+    assert sorted(names(world)) == ["bf2", "bf3", "bf4", "good", FIRST, "x4"]
+
+
 async def test_many_expire_with_few_requests(world: World) -> None:
     world.task(schedule="* * * * * *", history={"ttlSeconds": 30, "successful": 1000}, endAt="2026-03-01T12:01:00Z")
     world.start()

@@ -103,7 +103,7 @@ def what_began_has_its_execution(subject: Subject) -> Found:
     ]
     if missing and not _history_removes(subject):
         yield from ((at, "the ledger says that it began, and there is no execution for it") for at in missing)
-    kept = sum(each.phase in FINAL for each in subject.executions)
+    kept = sum(each.phase in FINAL for each in subject.executions if not each.is_backfill)
     gone = sum(subject.counts.values(), 0) - subject.counts.get("skipped", 0) - subject.counts.get("missed", 0) - kept
     if len(missing) > max(gone, 0) and not subject.is_busy():
         yield missing[0], f"{len(missing)} executions are gone, and only {max(gone, 0)} of those that ended can be"
@@ -114,14 +114,15 @@ def _history_removes(subject: Subject) -> bool:
     history = subject.spec.get("history") or {}
     if history.get("ttlSeconds") is not None:
         return True
-    kept = Counter(each.phase == "Succeeded" for each in subject.executions if each.phase in FINAL)
+    ended = [each for each in subject.executions if each.phase in FINAL and not each.is_backfill]
+    kept = Counter(each.phase == "Succeeded" for each in ended)
     succeeded = subject.counts.get("succeeded", 0)
     others = sum(subject.counts.get(name, 0) for name in ("failed", "cancelled", "lost"))
-    for limit, ended, there in (
+    for limit, number, there in (
         (history.get("successful", 3), succeeded, kept[True]),
         (history.get("failed", 1), others, kept[False]),
     ):
-        if ended > limit or (subject.is_busy() and there >= limit):
+        if number > limit or (subject.is_busy() and there >= limit):
             return True
     return False
 

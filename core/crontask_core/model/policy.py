@@ -97,10 +97,13 @@ class History(Model):
     """How much of the past is kept."""
 
     successful: int = Field(default=3, ge=0, le=1000)
-    """How many succeeded executions are kept."""
+    """How many succeeded executions are kept. Backfills do not count, their instants do."""
 
     failed: int = Field(default=1, ge=0, le=1000)
-    """How many executions that did not succeed (failed, cancelled, lost) are kept."""
+    """
+    How many executions that did not succeed (failed, cancelled, lost) are kept; and, apart from them, how many that
+    were refused before they began, at least one.
+    """
 
     output_bytes: int = Field(default=DEFAULT_OUTPUT_BYTES, ge=0, le=MAX_OUTPUT_BYTES)
     """How many bytes of the end of a pod's log, or of the start of an HTTP answer's body, an execution keeps."""

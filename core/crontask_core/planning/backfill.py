@@ -176,4 +176,6 @@ def outcome(progress: BackfillProgress, *, stopped: str) -> tuple[Phase, str, st
         return "Cancelled", stopped, f"The {why}; {told}"
     if progress.failed:
         return "Failed", "ExecutionsFailed", told
-    return "Succeeded", "Completed", told if progress.total else "The range holds no instant."
+    if not (progress.total or ran or progress.skipped):
+        return "Succeeded", "NothingDue", "The range holds no instant."
+    return "Succeeded", "Completed", told
