@@ -64,9 +64,16 @@ class Accounts:
             return
         if run.backfill is None:
             self._count(task, run, at)
-        if all(ended.name != run.key.name for ended in task.ended):
-            task.ended.append(run.as_ended())
+        ended = run.as_ended()
+        if (run.stored or ended.began) and all(other.name != ended.name for other in task.ended):
+            task.ended.append(ended)
         self._statuses.touch(task)
+
+    def unrecorded(self, run: Run, words: str) -> None:
+        """The API server does not take the record of an execution that has ended: an event is all that tells of it."""
+        task, at = self._index.tasks.get(run.task), run.finished_at
+        if task is not None and task.uid == run.uid and at is not None:
+            self._recorder.record_refused(task, run.key.name, run.phase, words, at)
 
     def _count(self, task: Task, run: Run, at: datetime) -> None:
         if _is_instant(task, run):

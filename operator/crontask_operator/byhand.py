@@ -58,6 +58,8 @@ class ByHand:
         self.still_wanted: Callable[[Key], bool] = lambda key: True
         """Whether the backfill that has made an execution still wants it."""
         self._accepting: set[Key] = set()
+        self._placing: dict[Key, Key] = {}
+        """Executions that just take their place in the line, and their tasks."""
         self._tries: dict[Key, int] = {}
 
     def accept(self, key: Key, body: dict[str, Any], spec: ExecutionSpec) -> None:
@@ -185,7 +187,7 @@ class ByHand:
         self._executions.finish(run, phase, reason, message)
 
     async def _begin(self, run: Run, task: Task, body: dict[str, Any]) -> None:
-        spec, load = task.spec(), load_of(task, task.spec())
+        spec, load = task.spec(), self._load(task)
         limit = concurrency_limit(spec)
         if run.trigger == "Backfill" and limit is not None and (load.waiting or len(load.active) >= limit):
             return  # it stays as it is, and is asked for again when there is room
@@ -219,9 +221,20 @@ class ByHand:
     async def _wait(self, run: Run, task: Task, body: dict[str, Any], reason: str) -> None:
         """The execution takes its place in the line."""
         run.reason, run.message = reason, MESSAGES[reason]
-        await claim(self._api, run, "Queued", execution_metadata(run, task, body))
-        if run.key not in self._index.runs:
-            self._line.add(task, run, reason)
+        # Reserved before the claim, so that of several made at once no more than queueLimit wait.
+        self._placing[run.key] = task.key
+        try:
+            await claim(self._api, run, "Queued", execution_metadata(run, task, body))
+            if run.key not in self._index.runs:
+                self._line.add(task, run, reason)
+        finally:
+            del self._placing[run.key]
+
+    def _load(self, task: Task) -> Load:
+        """What the task has under way; places in its line that are just being taken are taken."""
+        load = load_of(task, task.spec())
+        placing = sum(of == task.key and key not in self._index.runs for key, of in self._placing.items())
+        return load._replace(waiting=load.waiting + placing)
 
 
 def _busy(spec: TaskSpec, load: Load) -> tuple[str, str]:

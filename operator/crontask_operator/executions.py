@@ -347,6 +347,12 @@ class Executions:
         self._records.touch(run, 0)
         self.on_finished(run)
 
+    def unrecorded(self, run: Run, words: str) -> None:
+        """The record of an execution is given up. One that has not begun has nothing then that it could be claimed by,
+        and would hold up the line of its task for ever: it ends."""
+        if run.phase == "Queued" and not run.stored:
+            self.finish(run, "Cancelled", "RecordRefused", f"The API server does not take its record: {words}")
+
     def _part_finished(self, part: Run, whole: Run) -> None:
         """What became of one target; with the last of them the execution ends."""
         if not part.attempts:

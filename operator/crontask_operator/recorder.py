@@ -71,6 +71,11 @@ class Recorder:
         """An execution ended without success."""
         self._post(task, "Warning", "ExecutionFailed", "Execute", f"{execution}: {reason}: {message}", now)
 
+    def record_refused(self, task: Task, execution: str, phase: str, words: str, now: datetime) -> None:
+        """The API server does not take the record of an execution that has ended."""
+        note = f"The record of {execution} ({phase}) is given up, the API server refuses it: {words}"
+        self._post(task, "Warning", "RecordRefused", "Record", note, now)
+
     def disabled(self, task: Task, now: datetime) -> None:
         """The schedule is paused, because too many executions have failed in a row."""
         failures = task.tally.consecutive_failures

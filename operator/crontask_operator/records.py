@@ -76,7 +76,9 @@ class Records:
         self.on_progress: Callable[[Run, BackfillProgress], None] = lambda run, progress: None
         """Called when a backfill's record has come to show this progress."""
         self.on_stored: list[Callable[[Run], None]] = []
-        """Called when the final state of an execution has become durable."""
+        """Called when the final state of an execution has become durable, or its record is given up."""
+        self.on_given_up: list[Callable[[Run, str], None]] = []
+        """Called with an execution whose record is offered no more, and the API server's words, before `on_stored`."""
 
     def touch(self, run: Run, delay: float) -> None:
         """Writes the execution after `delay` seconds, unless it is written before that."""
@@ -171,7 +173,7 @@ class Records:
                 self.touch(again, wait)
 
     def _refused(self, run: Run, error: KubeError) -> None:
-        """What refuses may change its mind; after some minutes the outcome is given up, but never the run."""
+        """What refuses may change its mind; after some minutes the record is given up, but never what runs."""
         tries = self._refusals.get(run.key, 0) + 1
         log.error("the record is refused", execution=str(run.key), tries=tries, error=str(error))
         if tries < REFUSED_TRIES and not isinstance(error, BadRequest | Invalid):
@@ -179,7 +181,10 @@ class Records:
             self._again[run.key] = run
             return
         self._refusals.pop(run.key, None)
+        for tell in self.on_given_up:
+            tell(run, str(error))
         if run.phase in FINAL_PHASES:
+            self._forget(run.key)
             self._saved(run)
 
     async def _put(self, run: Run) -> None:

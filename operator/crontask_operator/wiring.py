@@ -186,6 +186,7 @@ class Wiring:
         )
         keeper.holders += (self.dependents.holds, self.backfills.holds)
         self.executions.on_ended = self.dependents.ended
+        self.records.on_given_up += [self.executions.unrecorded, accounts.unrecorded]
         self.records.on_recorded.append(accounts.recorded)
         self.records.on_stored.append(accounts.stored)
         self.records.on_stored.append(self.dependents.stored)

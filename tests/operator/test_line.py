@@ -142,6 +142,21 @@ async def test_missed_instants_are_made_up_for_one_a_second(world: World) -> Non
     assert list(outcomes(world).values()) == ["Started"] + ["Missed/Limit"] * 2 + ["Late/CatchUp"] * 4
 
 
+async def test_a_clock_that_is_set_back_does_not_hold_up_what_is_made_up_for(world: World) -> None:
+    world.task(missed={"policy": "All", "limit": 5}, history={"successful": 100})
+    world.start()
+    await until(world, "12:00:30")
+    await world.crash()
+    await until(world, "12:06:30")
+    world.start("b")
+    await until(world, "12:06:34.500")
+    assert 1 < len(world.receiver.received) < 6, "it is making up for what was missed"
+    world.clock.step(-300)
+    await asyncio.sleep(10)
+    assert len(set(world.receiver.keys())) == len(world.receiver.received) == 6
+    await until(world, "12:07:30")
+
+
 @pytest.mark.parametrize("http", [False, True])
 @pytest.mark.parametrize(
     ("verb", "after", "moment"),
@@ -186,6 +201,53 @@ async def test_a_claim_that_is_refused_for_a_while_begins_at_last(world: World) 
     await until(world, "12:02:00")
     assert [name for name, _ in begun(world)] == [FIRST, SECOND, THIRD]
     assert {phase for _, phase, _ in world.outcomes()} == {"Succeeded"}
+
+
+@pytest.mark.parametrize(("status", "reason"), [(400, "BadRequest"), (422, "Invalid")])
+async def test_a_record_that_is_refused_holds_up_nobody(world: World, status: int, reason: str) -> None:
+    queue(world, 25)
+    world.start()
+    await until(world, "12:00:05")
+    world.server.fail("create", EXECUTIONS, times=1, status=status, reason=reason)
+    await until(world, "12:00:13")
+    assert world.status()["queuedCount"] == 0
+    [note] = [note for told, note in world.events() if told == "RecordRefused"]
+    assert SECOND in note
+    assert reason in note
+    assert world.status()["watermark"] == "2026-03-01T12:00:10Z"
+    await world.crash()
+    world.start("b")
+    await until(world, "12:02:00")
+    assert [name for name, _ in begun(world)] == [FIRST, THIRD]
+    assert list(outcomes(world).values()) == ["Started", "Cancelled/RecordRefused", "Started"]
+    assert world.status()["counts"]["cancelled"] == 1
+
+
+async def test_records_that_a_quota_refuses_for_long_hold_up_nobody_after_that(world: World) -> None:
+    queue(world, 25, history={"successful": 100, "failed": 1})
+    operator = world.start()
+    await until(world, "12:00:05")
+    world.server.fail("create", EXECUTIONS, times=10_000, status=403, reason="Forbidden")
+    await until(world, "12:04:30")
+    assert world.status()["queuedCount"] == 2, "what refuses may change its mind"
+    await until(world, "12:05:30")
+    assert list(outcomes(world).values()) == ["Started", *["Cancelled/RecordRefused"] * 2]
+    assert operator.index.runs == {}
+    world.server.heal()
+    world.by_hand("x")
+    await until(world, "12:07:00")
+    assert world.pods_made() == [f"{FIRST}-1", "x-1"]
+
+
+async def test_an_event_tells_of_an_end_whose_record_is_refused(world: World) -> None:
+    world.task()
+    world.start()
+    await until(world, "12:00:30")
+    world.server.fail("create", EXECUTIONS, times=1, status=400, reason="BadRequest")
+    await until(world, "12:02:30")
+    [note] = [note for told, note in world.events() if told == "RecordRefused"]
+    assert note.startswith("The record of t-20260301120100 (Succeeded)")
+    assert world.status()["counts"]["succeeded"] == 3
 
 
 async def test_what_waited_and_was_deleted_while_nobody_watched_waits_no_more(world: World) -> None:
@@ -268,3 +330,29 @@ class TestForbidNeverOverlaps:
         await until(world, "12:00:30")
         assert len(world.pods_made()) == 1
         assert sorted(phase for _, phase, _ in world.outcomes()) == ["Cancelled", "Cancelled", "Succeeded"]
+
+    async def test_no_more_wait_than_may_however_many_are_made_at_once(self, world: World) -> None:
+        world.pod_task(schedule="@manual", concurrencyPolicy="Queue", queueLimit=1, history={"failed": 9})
+        world.kubelet(5)
+        world.start()
+        await until(world, "11:59:55")
+        for n in range(8):
+            world.by_hand(f"x{n}")
+        await until(world, "11:59:57")
+        assert sorted(phase for _, phase, _ in world.outcomes()) == ["Cancelled"] * 6 + ["Queued", "Running"]
+        await until(world, "12:00:30")
+        assert len(world.pods_made()) == 2
+
+    async def test_a_place_that_cannot_be_taken_is_given_back(self, world: World) -> None:
+        world.pod_task(schedule="@manual", concurrencyPolicy="Queue", queueLimit=1, history={"failed": 9})
+        world.kubelet(30)
+        world.start()
+        await until(world, "11:59:55")
+        world.by_hand("x")
+        await until(world, "11:59:56")
+        world.server.fail("patch", EXECUTIONS, times=1, status=403, reason="Forbidden")
+        world.by_hand("y")
+        await until(world, "11:59:56.500")
+        world.by_hand("z")
+        await until(world, "11:59:59")
+        assert {name: phase for name, phase, _ in world.outcomes()} == {"x": "Running", "y": "Cancelled", "z": "Queued"}

@@ -39,7 +39,7 @@ class LineObservation:
     held: bool = False
     """Whether nothing begins by itself now: the task is paused, or the time is closed."""
     caught_up_at: datetime | None = None
-    """When an execution that makes up for a missed instant began last."""
+    """When an execution that makes up for a missed instant began last; the future, where the clock was set back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def plan_line(seen: LineObservation, now: datetime) -> LinePlan:
             again += [at for at in (late_at, expires_at) if at is not None and at > now]
         if room <= len(release) or (blocked and _in_line(each)):
             continue
-        if each.trigger == "CatchUp" and caught_up_at is not None and now < caught_up_at + PACE:
+        if each.trigger == "CatchUp" and caught_up_at is not None and caught_up_at <= now < caught_up_at + PACE:
             again.append(caught_up_at + PACE)
             blocked = True
         elif not each.exists:

@@ -111,6 +111,7 @@ _REASONS: dict[tuple[str, str], str | Callable[[TaskSpec], str]] = {
     ("Cancelled", "Stopped"): "somebody stopped it while it waited",
     ("Cancelled", "Replaced"): "a later instant took its place (concurrencyPolicy Replace)",
     ("Cancelled", "Deadline"): _deadline,
+    ("Cancelled", "RecordRefused"): "the API server refused the record of its execution; an event has its words",
     ("Cancelled", "Suspended"): "the task was suspended while it waited",
     ("Lost", ""): "the operator was interrupted between claiming the call and recording it; retry.lost would repeat it",
 }
