@@ -57,6 +57,10 @@ class Era(NamedTuple):
     unbroken: bool = False
     """Whether a new entry follows the last one without an instant between them that has no outcome yet."""
 
+    def is_before(self, entry: Entry) -> bool:
+        """Whether the entry is of an earlier schedule, which nobody knows any more."""
+        return self.since is not None and entry.first <= self.since
+
     def part(self, entry: Entry, first: datetime, last: datetime) -> Entry | None:
         """What of an entry is left between two moments; None where no instant is."""
         if (first, last) == (entry.first, entry.last):
@@ -66,13 +70,18 @@ class Era(NamedTuple):
         # There is one instant a second at most, so that each second that is cut off takes at most one along.
         cut = (entry.last - entry.first - (last - first)) // SECOND
         size = max(0, entry.size - cut)
-        if self.schedule is not None and (self.since is None or self.since < entry.first):
+        if self.schedule is not None and self.is_before(entry):
+            # Where its instants were is not known any more: they are taken for evenly spread.
+            size = max(size, entry.size * ((last - first) // SECOND + 1) // ((entry.last - entry.first) // SECOND + 1))
+            if not size:
+                return None
+        elif self.schedule is not None:
             found, more = instants(self.schedule, first - SECOND, last, COUNTED)
             if not found:
                 return None
             first, last = found[0], (self.schedule.latest(found[-1], last) or last) if more else found[-1]
             size = max(size, min(entry.size, len(found)))
-        return Entry(first, last, entry.outcome, entry.reason, size, entry.lateness)
+        return Entry(first, last, entry.outcome, entry.reason, max(1, size), entry.lateness)
 
     def joined(self, entries: tuple[Entry, ...], new: Entry) -> tuple[Entry, ...]:
         """The entries with another one at their end, folded where it equals the last."""

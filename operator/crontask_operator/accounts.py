@@ -7,7 +7,7 @@ whatever dies when, each execution is counted once.
 from datetime import datetime
 
 from crontask_core.history import Ended
-from crontask_core.ledger import SECOND, Entry, at_once, outcome_of
+from crontask_core.ledger import SECOND, Entry, Ledger, at_once, outcome_of
 from crontask_core.model import BY_SCHEDULE
 from crontask_core.names import execution_name
 from crontask_core.notices import FAILURES
@@ -121,10 +121,23 @@ def close_queued(task: Task) -> None:
     for entry in task.tally.ledger.entries:
         if entry.outcome != "Queued" or task.schedule is None:
             continue
+        if era.is_before(entry):
+            ledger = _close_earlier(task, ledger, entry)
+            continue
         for at in instants(task.schedule, entry.first - SECOND, min(entry.last, task.watermark), MAX_WAITING)[0]:
             if execution_name(task.key.name, at) not in task.runs:
                 ledger = ledger.record(at_once(at, "Cancelled", "Deleted"), era)
     task.tally.ledger = ledger
+
+
+def _close_earlier(task: Task, ledger: Ledger, entry: Entry) -> Ledger:
+    """The same for a range of an earlier schedule, whose instants are known only where their executions exist."""
+    era, runs = task.era(), task.runs.values()
+    found = [run.scheduled_at for run in runs if run.trigger in BY_SCHEDULE and entry.covers(run.scheduled_at)]
+    ledger = ledger.record(entry._replace(outcome="Cancelled", reason="Deleted"), era)
+    if not found:
+        return ledger
+    return ledger.record(entry._replace(first=min(found), last=max(found), size=len(found)), era)
 
 
 def _is_instant(task: Task, run: Run) -> bool:

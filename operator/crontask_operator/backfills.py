@@ -226,6 +226,8 @@ class Backfills:
             leave_out=_LeaveOut(filling, task, self._closed(task)) if task is not None else lambda at: False,
             room=self._room(filling, task) if task is not None and not self._resting else 0,
             stop=filling.stop,
+            # What lies before its next look the schedule has decided on, or will only skip (a pause with an end).
+            held_from=task.wake_at if task is not None else None,
         )
 
     def _state(self, filling: Filling, at: datetime, child: Child) -> Child:

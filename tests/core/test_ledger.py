@@ -77,6 +77,19 @@ def test_ranges_of_two_schedules_are_not_folded() -> None:
     assert made == (entry(0, 3, "Started"), entry(4, 6, "Started"))
 
 
+@pytest.mark.parametrize("step", [2, 10, 60, 3600])
+def test_a_range_of_an_earlier_schedule_drains_and_leaves_nothing_behind(step: int) -> None:
+    at = [DAY + SECOND * step * n for n in range(30)]
+    era = Era(parse("0 0 13 1 1 *"), at[-1] + SECOND)
+    ledger = Ledger((Entry(at[0], at[-1], "Queued", "Overlap", 30),))
+    for n, each in enumerate(at, 1):
+        ledger = ledger.record(Entry(each, each, "Started"), era)
+        assert sum(entry.size for entry in ledger.entries if entry.outcome == "Queued") == 30 - n
+        assert all(entry.size for entry in ledger.entries)
+    assert {entry.outcome for entry in ledger.entries} == {"Started"}
+    assert ledger.since is None
+
+
 def test_a_range_fills_only_what_has_no_outcome() -> None:
     ledger = Ledger((entry(2, 3, "Started"), entry(6, 6, "Queued")))
     made = ledger.fill(entry(0, 8, "Missed", "Downtime"), MINUTELY).entries

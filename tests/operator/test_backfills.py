@@ -7,7 +7,7 @@ from fakes.objects import Object
 from fakes.world import World, until
 
 from crontask_core.httpcall import CallFacts
-from crontask_kube.resources import EXECUTIONS, PODS, TASKS
+from crontask_kube.resources import EXECUTIONS, LEASES, PODS, TASKS
 
 pytestmark = pytest.mark.looptime
 
@@ -332,6 +332,24 @@ async def test_a_name_may_be_used_again(world: World) -> None:
         assert progress(world) == (5, 5, 0, 0)
         world.server.remove(EXECUTIONS, "bf")
     assert len(world.receiver.received) == 10
+
+
+@pytest.mark.parametrize("spec", [{}, {"suspend": True}, {"suspendUntil": "2026-03-01T18:00:00Z"}])
+async def test_what_the_schedule_has_yet_to_decide_on_is_not_begun(world: World, spec: Object) -> None:
+    world.task(history={"successful": 100}, **spec)
+    world.start()
+    await until(world, "12:00:59")
+    for verb in ("patch", "update"):
+        world.server.hold(verb, LEASES, times=50)
+    await until(world, "12:01:00.100")
+    backfill(world, start="2026-03-01T12:01:00Z", end="2026-03-01T12:01:00Z")
+    await until(world, "12:01:01.500")
+    world.server.heal()
+    await until(world, "12:01:30")
+    begun = [dict(request.headers)["CronTask-Scheduled-At"] for _, request in world.receiver.received]
+    assert begun.count("2026-03-01T12:01:00Z") == 1
+    assert status(world)["phase"] == "Succeeded"
+    assert progress(world) == ((1, 1, 0, 0) if spec else (1, 0, 0, 1))
 
 
 def test_the_days_are_what_the_tests_think() -> None:

@@ -262,6 +262,27 @@ async def test_what_waited_and_was_deleted_while_nobody_watched_waits_no_more(wo
     assert outcomes(world)["12:00:10"] == "Cancelled/Deleted"
 
 
+@pytest.mark.parametrize("gone", [(), ("10", "20"), ("10", "20", "30", "40", "50")])
+async def test_what_waits_under_an_earlier_schedule_is_known_by_its_executions(
+    world: World, gone: tuple[str, ...]
+) -> None:
+    world.pod_task(schedule="*/10 * * * * *", concurrencyPolicy="Queue", history={"successful": 100})
+    world.kubelet(600)
+    world.start()
+    await until(world, "12:00:55")
+    world.server.edit(TASKS, "t", {"spec": {"schedule": "0 0 13 * * *"}})
+    await until(world, "12:00:58")
+    await world.crash()
+    for second in gone:
+        world.server.remove(EXECUTIONS, f"t-202603011200{second}")
+    world.start("b")
+    await until(world, "12:01:30")
+    found = [(e["outcome"], e.get("reason"), e["count"]) for e in world.status()["ledger"]]
+    cancelled = [("Cancelled", "Deleted", len(gone))] if gone else []
+    queued = [("Queued", "Overlap", 5 - len(gone))] if len(gone) < 5 else []
+    assert found == [("Started", None, 1), *cancelled, *queued]
+
+
 async def test_what_somebody_labels_while_it_is_being_claimed_begins_all_the_same(world: World) -> None:
     queue(world, 25)
     world.start()

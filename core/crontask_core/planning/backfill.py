@@ -43,6 +43,8 @@ class BackfillObservation:
     room: int
     """How many executions the task's own limit allows besides those that run."""
     stop: bool = False
+    held_from: datetime | None = None
+    """Instants from this one on the schedule has yet to decide on, and may start; None: there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ def plan_backfill(seen: BackfillObservation) -> BackfillPlan:
     free = min(seen.room, seen.wanted.parallelism - sum(each in _OPEN for each in seen.children.values()))
     for place, at in enumerate(_ahead(seen), 1):
         child = seen.children.get(at)
-        if child is None and not seen.stop and seen.leave_out(at):
+        held = child is None and seen.held_from is not None and at >= seen.held_from
+        if child is None and not held and not seen.stop and seen.leave_out(at):
             left_out.append(at)
             child = "LeftOut"
         if child in _ENDS:
@@ -84,9 +87,9 @@ def plan_backfill(seen: BackfillObservation) -> BackfillPlan:
                 counts[_ENDS[child]] += 1
         else:
             unbroken = False
-            if child not in _OPEN and not seen.stop and free > len(begins):
+            if child not in _OPEN and not held and not seen.stop and free > len(begins):
                 begins.append(at)
-        nothing_to_begin = not unbroken and (seen.stop or free <= len(begins))
+        nothing_to_begin = not unbroken and (seen.stop or held or free <= len(begins))
         if place == AHEAD or (nothing_to_begin and (known is None or at >= known)):
             break
     else:
