@@ -176,6 +176,19 @@ class Ledger(NamedTuple):
                     break
         return self._bounded(tuple(entries))
 
+    def reopened(self, after: datetime, era: Era = NO_ERA) -> "Ledger":
+        """The ledger after a clock that was ahead: what it left out after this moment is open again.
+
+        What was started there stays decided.
+        """
+        made: list[Entry] = []
+        for entry in self.entries:
+            if entry.outcome not in ("Missed", "Skipped") or entry.last <= after:
+                made.append(entry)
+            elif (part := era.part(entry, entry.first, after.replace(microsecond=0))) is not None:
+                made.append(part)
+        return Ledger(tuple(made), self.since and min(self.since, after))
+
     def _with_lateness(self, place: int, lateness: int | None) -> "Ledger":
         entry = self.entries[place]
         greatest = _greater(entry.lateness, lateness)

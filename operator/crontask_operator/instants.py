@@ -14,7 +14,7 @@ from crontask_core.ledger import Entry
 from crontask_core.model import TaskSpec
 from crontask_core.names import Key
 from crontask_core.planning.overlap import IDLE, Load
-from crontask_core.planning.task import Closed, TaskObservation, TaskPlan, plan_task
+from crontask_core.planning.task import Closed, TaskObservation, TaskPlan, claim_in_force, plan_task
 from crontask_operator.executions import Executions, Prepared
 from crontask_operator.index import Index, Known, Task
 from crontask_operator.line import Line
@@ -56,6 +56,8 @@ class Instants:
         self._statuses, self._recorder, self._notices, self._metrics = statuses, recorder, notices, metrics
         self.inherited_claim: datetime | None = None
         """How far the leader before this one had claimed."""
+        self.taken_at: datetime | None = None
+        """When this one took over."""
         self.closed: Callable[[Task], Closed | None] = lambda task: None
         """What closes times for a task: its group and calendars; None where it has neither."""
         self.revision: Callable[[Key], int] = lambda task: 0
@@ -73,7 +75,7 @@ class Instants:
             schedule=task.schedule,
             spec=spec,
             watermark=task.watermark,
-            claimed_through=self.inherited_claim,
+            claimed_through=claim_in_force(self.inherited_claim, self.taken_at or now, now),
             known=Known(task),
             load=basis[-1],
             closed=self.closed(task),

@@ -129,6 +129,7 @@ class Operator(Wiring):
 
     async def _take_over(self) -> None:
         self.instants.inherited_claim = self.lease.inherited_through
+        self.instants.taken_at = self._clock.now()
         while self.leadership.holding:
             try:
                 await self.truth.take_over()

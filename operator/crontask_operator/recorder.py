@@ -76,6 +76,10 @@ class Recorder:
         note = f"The record of {execution} ({phase}) is given up, the API server refuses it: {words}"
         self._post(task, "Warning", "RecordRefused", "Record", note, now)
 
+    def clock_behind(self, task: Task, message: str, now: datetime) -> None:
+        """Nothing is started for long, because the task's watermark lies in the future."""
+        self._post(task, "Warning", "ClockBehind", "Schedule", message, now)
+
     def disabled(self, task: Task, now: datetime) -> None:
         """The schedule is paused, because too many executions have failed in a row."""
         failures = task.tally.consecutive_failures

@@ -8,7 +8,7 @@ removed when a task changes; one that no longer matches its task is skipped.
 
 import asyncio
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 
@@ -28,12 +28,18 @@ PREPARE_EACH = timedelta(microseconds=600)
 """What reading a spec, planning and building a pod costs for each task on a slow core."""
 PREPARE_MOST = timedelta(seconds=3)
 CLAIM_AHEAD = timedelta(milliseconds=80)
+STEP = timedelta(seconds=30)
+"""A wall clock that moves so much against the monotonic one was set; no batch waits for longer than this."""
 LONGEST_SLEEP = 1.0
 """Seconds; a step of the wall clock is noticed after this long at the latest."""
 SLICE = 50
 """Plans made between two looks at the rest of the loop."""
 
 log = structlog.get_logger(__name__)
+
+
+class ClockSteppedBackError(Exception):
+    """The instant that was waited for has moved far away."""
 
 
 class Scheduler:
@@ -52,6 +58,7 @@ class Scheduler:
         self._allowed = asyncio.Event()
         self._claiming = asyncio.Lock()
         """Held from a claim to its starts."""
+        self._clock_offset = self._offset(clock.now())
         self.ticked_at = clock.monotonic()
         """When the loop last came round, for the liveness probe."""
 
@@ -96,6 +103,7 @@ class Scheduler:
 
     async def _tick(self) -> None:
         now = self._clock.now()
+        self._notice_step(now)
         batch = self._pop(now)
         if not batch:
             self._changed.clear()
@@ -122,8 +130,23 @@ class Scheduler:
             self._put_back(batch)
             self.forbid()  # until the Lease's loop says otherwise
             return
-        await self._sleep_until(through)
+        try:
+            await self._sleep_until(through)
+        except ClockSteppedBackError:
+            self._put_back(batch)
+            raise
         self._fire(dues)
+
+    def _notice_step(self, now: datetime) -> None:
+        """After a step of the wall clock, tasks may have their watermark far ahead of it, or no longer."""
+        offset = self._offset(now)
+        if abs(offset - self._clock_offset) > STEP:
+            log.warning("the clock was set", seconds=(offset - self._clock_offset).total_seconds())
+            self._tasks.look_at_clock(now)
+        self._clock_offset = offset
+
+    def _offset(self, now: datetime) -> timedelta:
+        return now - datetime.fromtimestamp(self._clock.monotonic(), UTC)
 
     def _pop(self, now: datetime) -> list[Task]:
         """The tasks of the earliest instant where it is time to begin with it, and whatever is late; each once."""
@@ -189,7 +212,9 @@ class Scheduler:
 
     async def _sleep_until(self, at: datetime) -> None:
         """Sleeps by the wall clock; wakes at the first moment not before `at`."""
-        while (seconds := (at - self._clock.now()).total_seconds()) > 0:  # noqa: ASYNC110 - awaits a clock
+        while (seconds := (at - self._clock.now()).total_seconds()) > 0:
+            if seconds > STEP.total_seconds():
+                raise ClockSteppedBackError
             await asyncio.sleep(min(seconds, LONGEST_SLEEP))
 
     @staticmethod

@@ -153,7 +153,7 @@ def status_of_task(task: Task, closed: Closures | None = None) -> TaskStatus:
 
 
 def _stored_watermark(task: Task) -> datetime:
-    return min((at - timedelta(seconds=1) for at in task.unsaved), default=task.watermark)
+    return min([task.watermark, *(at - timedelta(seconds=1) for at in task.unsaved)])
 
 
 def _next_runs(task: Task, closed: Closures | None) -> list[datetime]:

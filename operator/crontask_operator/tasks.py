@@ -16,11 +16,12 @@ from crontask_core.companions import Problem
 from crontask_core.errors import FieldError
 from crontask_core.history import Ended
 from crontask_core.ledger import Era
+from crontask_core.manifests import rfc3339
 from crontask_core.model import BY_SCHEDULE, TaskSpec, TaskStatus
 from crontask_core.names import Key
 from crontask_core.notices import FAILURES
 from crontask_core.planning.dependencies import circle_error, waiting_for
-from crontask_core.planning.task import passed_over
+from crontask_core.planning.task import clock_behind, passed_over
 from crontask_core.schedule import Schedule
 from crontask_core.tally import tally_of
 from crontask_core.targets import spec_at
@@ -97,6 +98,8 @@ class Tasks:
         was_disabled = task.tally.disabled_at is not None and self._edited(task, status, meta["generation"])
         if was_disabled:
             task.tally.enable()
+        if clock_behind(task.watermark, now) and self._edited(task, status, meta["generation"]):
+            self._set_back(task, now)
         task.generation = meta["generation"]
         was_parents = self._index.dependencies.parents(key)
         anew = "NotReady" if was_problem else "Disabled" if was_disabled else ""
@@ -140,6 +143,23 @@ class Tasks:
         if timing and not same_schedule(timing, task.timing):
             tally.timing_since = now
         tally.timing_since = tally.timing_since or task.created
+
+    @staticmethod
+    def _set_back(task: Task, now: datetime) -> None:
+        """An edit takes up a task whose watermark lies in the future; what was started there stays decided."""
+        tally, era = task.tally, task.era()
+        tally.ledger = tally.ledger.reopened(now, era)
+        task.watermark = now
+        after = max(each for each in (task.created, tally.ledger.since, tally.timing_since) if each is not None)
+        if task.schedule is not None and after < now:
+            passed = passed_over(task.schedule, after, now, "Edited")
+            tally.ledger = tally.ledger.fill(passed, era) if passed is not None else tally.ledger
+
+    def look_at_clock(self, now: datetime) -> None:
+        """Tells of tasks for which the clock is behind, and of those for which it no longer is."""
+        for task in self._index.tasks.values():
+            if task.schedule is not None and clock_behind(task.watermark, now) != _shows_behind(task):
+                self.judge(task, now)
 
     def review(self, key: Key, now: datetime) -> None:
         """Another task that the task depends on has changed."""
@@ -277,8 +297,24 @@ class Tasks:
         elif task.wake_at is None:
             never = "The schedule has no further instant; the task runs only by hand now."
             tally.set_condition("Scheduled", "False", "NoFurtherInstant", never, generation=generation, now=now)
+        elif clock_behind(task.watermark, now):
+            self._show_behind(task, now)
         else:
+            if _shows_behind(task):
+                self._statuses.touch(task)
             tally.set_condition("Scheduled", "True", "Waiting", "", generation=generation, now=now)
+
+    def _show_behind(self, task: Task, now: datetime) -> None:
+        """Says in the conditions, and once in an event, until when nothing is started."""
+        was_shown = _shows_behind(task)
+        message = (
+            f"status.watermark lies ahead of the clock: nothing is started until {rfc3339(task.watermark)}. Check the "
+            "clocks of the nodes; an edit of the spec takes the schedule up now."
+        )
+        task.tally.set_condition("Scheduled", "False", "ClockBehind", message, generation=task.generation, now=now)
+        if not was_shown:
+            self._recorder.clock_behind(task, message, now)
+            self._statuses.touch(task)
 
     def broken(self, task: Task, now: datetime) -> None:
         """Something about the task made the operator itself fail: it rests until it is edited (law 4)."""
@@ -299,7 +335,12 @@ class Tasks:
             return
         stored = TaskStatus.model_validate(body.get("status") or {})
         open_then = {active.name for active in stored.active}
-        uncounted = [ended for ended in task.ended if ended.name in open_then or _is_above(ended, stored.watermark)]
+        uncounted = [
+            ended
+            for ended in task.ended
+            if ended.name in open_then
+            or (_is_above(ended, stored.watermark) and not self._ended_ahead(task, ended, now))
+        ]
         for ended in sorted(uncounted, key=lambda ended: ended.finished_at):
             task.tally.ended(ended.name, ended.phase, ended.trigger, ended.reason, ended.finished_at)
             conclude(task, ended)
@@ -317,6 +358,12 @@ class Tasks:
             self.judge(task, now)
         if uncounted or open_then != set(task.runs) or stored.observed_generation != task.generation:
             self._statuses.touch(task)
+
+    @staticmethod
+    def _ended_ahead(task: Task, ended: Ended, now: datetime) -> bool:
+        """Whether it was accounted for under a clock that was ahead, before an edit set the watermark back."""
+        at = ended.scheduled_at
+        return at is not None and clock_behind(at, now) and task.tally.ledger.decided(at)
 
     def _disable_if_due(self, task: Task, now: datetime) -> None:
         after = None if task.problem else task.spec().disable_after_failures
@@ -346,6 +393,10 @@ class Tasks:
 def _is_unready(status: TaskStatus) -> bool:
     """Whether the task could not be run when its status was stored."""
     return any(each.type == "Ready" and each.status == "False" for each in status.conditions)
+
+
+def _shows_behind(task: Task) -> bool:
+    return any(each.type == "Scheduled" and each.reason == "ClockBehind" for each in task.tally.conditions)
 
 
 def _is_above(ended: Ended, watermark: datetime | None) -> bool:

@@ -87,6 +87,7 @@ class Truth:
             if task is None or task.uid != meta["uid"] or task.generation < meta["generation"]:
                 await self._check(key)
         await self._resync_executions()
+        self._tasks.look_at_clock(self._clock.now())
 
     async def _know_all(self, kind: Kind, bodies: list[dict[str, Any]]) -> None:
         existing = {key_of(body) for body in bodies}

@@ -209,3 +209,16 @@ def test_a_status_brings_its_ledger_back(story: list[tuple[int, int, tuple[Outco
 def test_entries_that_somebody_disordered_are_left_out() -> None:
     rows = ledger_entries(Ledger((entry(3, 5, "Started"), entry(4, 9, "Lost"), entry(8, 7, "Lost"))))
     assert read_ledger(rows, None).entries == (entry(3, 5, "Started"),)
+
+
+def test_what_a_clock_that_was_ahead_left_out_is_open_again() -> None:
+    ahead = (entry(0, 0, "Started"), entry(1, 50, "Missed", "Downtime"), entry(51, 52, "Started"))
+    ledger = Ledger(written(*ahead), minute(40)).reopened(minute(5) + SECOND, MINUTELY)
+    assert [each[:3] for each in ledger.entries] == [
+        (minute(0), minute(0), "Started"),
+        (minute(1), minute(5), "Missed"),
+        (minute(51), minute(52), "Started"),
+    ]
+    assert ledger.since == minute(5) + SECOND
+    assert not ledger.decided(minute(6))
+    assert ledger.decided(minute(51))

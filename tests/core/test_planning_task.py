@@ -14,7 +14,7 @@ from crontask_core.ledger import COUNTED, EMPTY, ON_TIME, SECOND, Entry, at_once
 from crontask_core.model import TaskSpec
 from crontask_core.planning.overlap import Load, Start
 from crontask_core.planning.passed import latest_instants
-from crontask_core.planning.task import TaskObservation, TaskPlan, passed_over, plan_task
+from crontask_core.planning.task import TaskObservation, TaskPlan, claim_in_force, passed_over, plan_task
 from crontask_core.schedule import Schedule, instants, parse
 
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
@@ -1031,3 +1031,21 @@ def test_a_long_outage_tells_closed_times_from_missed_ones() -> None:
         found = ledger.at(at)
         assert found is not None
         assert found.outcome == ("Missed" if at.hour < 6 else "Skipped"), at
+
+
+HOUR, YEAR = timedelta(hours=1), timedelta(days=365)
+
+
+@pytest.mark.parametrize(
+    ("inherited", "now", "in_force", "why"),
+    [
+        (None, DAY, None, "nobody claimed anything"),
+        (DAY + SECOND, DAY, DAY + SECOND, "a small step of the clock back leaves the claim as it is"),
+        (DAY + YEAR, DAY + HOUR, DAY, "a claim a year ahead covers what lies before the take-over alone"),
+        (DAY + YEAR, DAY + YEAR - SECOND, DAY + YEAR, "what it was written for is covered once that comes"),
+    ],
+)
+def test_a_claim_of_a_clock_that_was_ahead(
+    inherited: datetime | None, now: datetime, in_force: datetime | None, why: str
+) -> None:
+    assert claim_in_force(inherited, DAY, now) == in_force, why

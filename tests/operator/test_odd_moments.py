@@ -7,7 +7,7 @@ from fakes.world import World, until
 
 from crontask_core.httpcall import CallError, CallFacts, Reason
 from crontask_core.names import Key
-from crontask_kube.resources import EXECUTIONS, LEASES, PODS
+from crontask_kube.resources import EXECUTIONS, LEASES, PODS, TASKS
 
 pytestmark = pytest.mark.looptime
 
@@ -230,3 +230,60 @@ async def test_a_pod_that_waits_says_why_meanwhile_and_not_afterwards(world: Wor
     held.set()
     await until(world, "12:00:30")
     assert world.outcomes() == [(FIRST, "Failed", "ImagePull")]
+
+
+YEAR = 365 * 86400
+
+
+async def test_a_clock_that_was_a_year_ahead_is_told_and_an_edit_takes_the_task_up(world: World) -> None:
+    world.task(history={"successful": 100})
+    world.start()
+    await until(world, "11:59:30")
+    world.clock.step(YEAR)
+    await asyncio.sleep(90)
+    world.clock.step(-YEAR)
+    sent = len(world.receiver.received)
+    await until(world, "12:05:30")
+    assert len(world.receiver.received) == sent
+    status, reason, message = world.condition("Scheduled")
+    assert (status, reason) == ("False", "ClockBehind")
+    assert "until 2027-03-01T12:0" in message
+    assert [reason for reason, _ in world.events()].count("ClockBehind") == 1
+    world.server.edit(TASKS, "t", {"spec": {"missed": {"policy": "Skip"}}})
+    await until(world, "12:08:30")
+    assert world.receiver.keys()[sent:] == [f"t-202603011{n}00" for n in (206, 207, 208)]
+    assert world.condition("Scheduled")[:2] == ("True", "Waiting")
+    # A successor inherits a claim that is a year ahead, and executions that are counted already.
+    counted = world.status()["counts"]
+    await world.crash()
+    world.start("b")
+    await until(world, "12:11:30")
+    assert world.receiver.keys()[sent + 3 :] == [f"t-202603011{n}00" for n in (209, 210, 211)]
+    assert len(set(world.receiver.keys())) == len(world.receiver.keys())
+    assert world.status()["counts"] == counted | {"succeeded": counted["succeeded"] + 3}
+
+
+async def test_a_small_step_back_fires_nothing_twice_and_shows_nothing(world: World) -> None:
+    world.task(history={"successful": 100})
+    world.start()
+    await until(world, "12:01:10")
+    world.clock.step(-30)
+    await until(world, "12:03:30")
+    assert world.receiver.keys() == [f"t-202603011{n}00" for n in (200, 201, 202, 203)]
+    assert world.condition("Scheduled")[:2] == ("True", "Waiting")
+    assert "ClockBehind" not in [reason for reason, _ in world.events()]
+
+
+async def test_a_forged_watermark_is_told_at_the_take_over(world: World) -> None:
+    world.task()
+    world.start()
+    await until(world, "12:00:30")
+    await world.crash()
+    world.server.edit(TASKS, "t", {"status": {"watermark": "2030-01-01T00:00:00Z"}})
+    world.start("b")
+    await until(world, "12:02:30")
+    assert world.condition("Scheduled")[:2] == ("False", "ClockBehind")
+    assert "ClockBehind" in [reason for reason, _ in world.events()]
+    world.server.edit(TASKS, "t", {"spec": {"missed": {"policy": "Skip"}}})
+    await until(world, "12:04:30")
+    assert world.receiver.keys() == [FIRST, "t-20260301120300", "t-20260301120400"]

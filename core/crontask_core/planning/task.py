@@ -23,6 +23,8 @@ from crontask_core.schedule import Schedule, instants
 
 DEFAULT_CATCH_UP = 10
 """How many instants `missed.policy: All` starts where the task names no limit."""
+CLOCK_BEHIND = timedelta(seconds=60)
+"""What lies further ahead of now than this was written under a wrong clock, or by another hand than ours."""
 _EPSILON = timedelta(microseconds=1)
 
 CHANGES = 100
@@ -131,6 +133,22 @@ def plan_task(seen: TaskObservation, now: datetime) -> TaskPlan:
         watermark=watermark,
         wake_at=wake_at,
     )
+
+
+def clock_behind(watermark: datetime, now: datetime) -> bool:
+    """Whether nothing is started until a moment so far away that somebody has to know of it."""
+    return watermark - now > CLOCK_BEHIND
+
+
+def claim_in_force(inherited: datetime | None, taken_at: datetime, now: datetime) -> datetime | None:
+    """How far an earlier leader's claim speaks at `now`, where this one took over at `taken_at`.
+
+    A claim far ahead was written under a wrong clock: it still covers what lies before the take-over, and what it was
+    written for once that comes, but not all between, which nobody has begun.
+    """
+    if inherited is None or not clock_behind(inherited, now):
+        return inherited
+    return min(inherited, taken_at)
 
 
 def passed_over(schedule: Schedule, after: datetime, upto: datetime, reason: str) -> Entry | None:
