@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from crontask_core.model import History, Phase, TaskSpec, Trigger
+from crontask_core.model import BY_SCHEDULE, History, Phase, TaskSpec, TaskStatus, Trigger
+from crontask_core.model.task_status import MAX_COUNTED_SHOWN
 
 KEPT_SECONDS = 7 * 86_400
 """How long executions stay without their task where `history.ttlSeconds` does not say so (law 7)."""
@@ -48,6 +49,46 @@ class Ended:
     def is_backfill(self) -> bool:
         """Whether it stands for a backfill. The execution of an instant has a parent."""
         return self.trigger == "Backfill" and self.parent is None and not self.ran
+
+
+def uncounted(ended: Iterable[Ended], stored: TaskStatus) -> list[Ended]:
+    """The executions that the counts of a task's stored status do not hold, in the order of their ends.
+
+    What had not ended is named by the stored `active`. What began and ended since then lies above the stored
+    watermark, if it is by schedule; if it is not, the stored `counted` does not name it.
+    """
+    known = sorted(ended, key=lambda each: each.finished_at)
+    open_then = {active.name for active in stored.active}
+    named, since = set(stored.counted or ()), _counted_up_to(known, stored)
+    return [
+        each
+        for each in known
+        if each.name in open_then
+        or (_is_above(each, stored.watermark) if each.trigger in BY_SCHEDULE else _is_new(each, named, since))
+    ]
+
+
+def _counted_up_to(known: Iterable[Ended], stored: TaskStatus) -> datetime | None:
+    """Up to which end executions that are not by schedule are counted though `counted` does not name them."""
+    names = stored.counted or ()
+    if 0 < len(names) < MAX_COUNTED_SHOWN:
+        return None
+    if first := [each.finished_at for each in known if each.name in names]:
+        return min(first)
+    # Nothing is named: none was counted yet, or an operator counted them that knew no such names.
+    last = stored.last_execution.name if stored.last_execution else ""
+    times = [each.finished_at for each in known if each.name == last]
+    times += [at for at in (stored.last_successful_time, stored.last_failed_time) if at is not None]
+    return max(times, default=None)
+
+
+def _is_above(ended: Ended, watermark: datetime | None) -> bool:
+    return ended.scheduled_at is not None and (watermark is None or ended.scheduled_at > watermark)
+
+
+def _is_new(ended: Ended, named: set[str], since: datetime | None) -> bool:
+    is_backfill = ended.trigger == "Backfill" and ended.parent is None  # its executions count, it does not
+    return not is_backfill and ended.name not in named and (since is None or ended.finished_at > since)
 
 
 def kept_without_task(spec: TaskSpec) -> int | None:

@@ -12,8 +12,8 @@ import structlog
 
 from crontask_core.companions import Closures
 from crontask_core.history import Ended
-from crontask_core.model import ActiveExecution, TaskStatus
-from crontask_core.model.task_status import MAX_ACTIVE_SHOWN, NEXT_RUNS
+from crontask_core.model import BY_SCHEDULE, ActiveExecution, TaskStatus
+from crontask_core.model.task_status import MAX_ACTIVE_SHOWN, MAX_COUNTED_SHOWN, NEXT_RUNS
 from crontask_core.names import Key
 from crontask_core.tally import status_of
 from crontask_kube.client import ApiClient
@@ -126,7 +126,7 @@ class Statuses:
     async def _put(self, task: Task) -> None:
         told_of = list(task.ended)
         # A merge patch leaves alone what it does not name: what may end is named with null.
-        body = {"status": {"disabledAt": None} | status_of_task(task, self.closed(task.key)).to_body()}
+        body = {"status": {"disabledAt": None, "counted": None} | status_of_task(task, self.closed(task.key)).to_body()}
         await self._api.patch(TASKS, task.key.namespace, task.key.name, body, subresource="status")
         for tell in self.on_stored:
             tell(task, told_of)
@@ -149,7 +149,15 @@ def status_of_task(task: Task, closed: Closures | None = None) -> TaskStatus:
         active=[ActiveExecution(name=run.key.name, started_at=run.started_at) for run in active[:MAX_ACTIVE_SHOWN]],
         active_count=len(active) - queued,
         queued_count=queued,
+        counted=_counted(task),
     )
+
+
+def _counted(task: Task) -> list[str] | None:
+    """What no watermark tells a successor: the executions without an instant of the schedule that are counted."""
+    unscheduled = [ended for ended in task.ended if ended.trigger not in BY_SCHEDULE]
+    latest = sorted(unscheduled, key=lambda ended: ended.finished_at)[-MAX_COUNTED_SHOWN:]
+    return [ended.name for ended in latest] or None
 
 
 def _stored_watermark(task: Task) -> datetime:

@@ -14,7 +14,7 @@ import structlog
 from crontask_core import names
 from crontask_core.companions import Problem
 from crontask_core.errors import FieldError
-from crontask_core.history import Ended
+from crontask_core.history import Ended, uncounted
 from crontask_core.ledger import Era
 from crontask_core.manifests import rfc3339
 from crontask_core.model import BY_SCHEDULE, TaskSpec, TaskStatus
@@ -328,41 +328,40 @@ class Tasks:
         """At the take-over: brings the stored status in line with what is known now.
 
         An execution that had not ended, or not begun, when the status was last stored and that has ended since
-        is counted here, once: it is named by the stored `active`, or lies above the stored watermark.
+        is counted here, once (`crontask_core.history.uncounted`).
         """
         task = self._index.tasks.get(Key(body["metadata"]["namespace"], body["metadata"]["name"]))
         if task is None:
             return
         stored = TaskStatus.model_validate(body.get("status") or {})
         open_then = {active.name for active in stored.active}
-        uncounted = [
+        missing = [
             ended
-            for ended in task.ended
-            if ended.name in open_then
-            or (_is_above(ended, stored.watermark) and not self._ended_ahead(task, ended, now))
+            for ended in uncounted(task.ended, stored)
+            if ended.name in open_then or not self._ended_ahead(task, ended, now)
         ]
-        for ended in sorted(uncounted, key=lambda ended: ended.finished_at):
+        for ended in missing:
             task.tally.ended(ended.name, ended.phase, ended.trigger, ended.reason, ended.finished_at)
             conclude(task, ended)
             self._notices.ended(task, ended, None)
-        self._notices.settle(task, stored, uncounted)
+        self._notices.settle(task, stored, missing)
         close_queued(task)
-        if any(ended.phase in FAILURES for ended in uncounted) and stored.observed_generation == task.generation:
+        if any(ended.phase in FAILURES for ended in missing) and stored.observed_generation == task.generation:
             self._disable_if_due(task, now)
         for ended in task.ended:
-            ended.counted = ended not in uncounted
+            ended.counted = ended not in missing
         self._keeper.look(task)
         if task.problem:
             self._recorder.not_ready(task, now)
         elif self._index.dependencies.parents(task.key):
             self.judge(task, now)
-        if uncounted or open_then != set(task.runs) or stored.observed_generation != task.generation:
+        if missing or open_then != set(task.runs) or stored.observed_generation != task.generation:
             self._statuses.touch(task)
 
     @staticmethod
     def _ended_ahead(task: Task, ended: Ended, now: datetime) -> bool:
         """Whether it was accounted for under a clock that was ahead, before an edit set the watermark back."""
-        at = ended.scheduled_at
+        at = ended.scheduled_at if ended.trigger in BY_SCHEDULE else None
         return at is not None and clock_behind(at, now) and task.tally.ledger.decided(at)
 
     def _disable_if_due(self, task: Task, now: datetime) -> None:
@@ -397,10 +396,3 @@ def _is_unready(status: TaskStatus) -> bool:
 
 def _shows_behind(task: Task) -> bool:
     return any(each.type == "Scheduled" and each.reason == "ClockBehind" for each in task.tally.conditions)
-
-
-def _is_above(ended: Ended, watermark: datetime | None) -> bool:
-    """Whether the execution is for an instant that the stored watermark does not cover."""
-    if ended.trigger not in BY_SCHEDULE:
-        return False
-    return ended.scheduled_at is not None and (watermark is None or ended.scheduled_at > watermark)

@@ -1,6 +1,7 @@
 """The status of a CronTask: what the operator knows of it, written by it alone."""
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field
 
@@ -11,6 +12,7 @@ from crontask_core.model.notify import MAX_PENDING, PendingNotification
 
 NEXT_RUNS = 3
 MAX_ACTIVE_SHOWN = 20
+MAX_COUNTED_SHOWN = 40
 MAX_NAME = 253
 
 
@@ -131,6 +133,12 @@ class TaskStatus(Model):
 
     counts: Counts = Counts()
     """How many ended how."""
+
+    counted: list[Annotated[str, Field(max_length=MAX_NAME)]] | None = Field(default=None, max_length=MAX_COUNTED_SHOWN)
+    """
+    The latest ended executions that are not by schedule, still exist, and are in `counts` (the last forty); empty
+    where there are none.
+    """
 
     consecutive_failures: int = Field(default=0, ge=0)
     """How many executions failed or were lost since the last success."""
