@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from crontask_core.ledger import Entry, at_once
 from crontask_core.model import TaskSpec, Trigger
-
-DEFAULT_QUEUE_LIMIT = 10
+from crontask_core.model.task import DEFAULT_QUEUE_LIMIT
 
 
 class Start(NamedTuple):

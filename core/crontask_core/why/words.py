@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from crontask_core.model import LedgerEntry, TaskSpec
-from crontask_core.model.task import DEFAULT_QUEUE_LIMIT
+from crontask_core.planning.overlap import queue_limit
 from crontask_core.schedule.zones import clock_time
 
 DEFAULT_CATCH_UPS = 10
@@ -47,7 +47,7 @@ def _overlap(spec: TaskSpec) -> str:
 
 
 def _full(spec: TaskSpec) -> str:
-    return f"queueLimit ({spec.queue_limit or DEFAULT_QUEUE_LIMIT}) executions of the task were waiting already"
+    return f"queueLimit ({queue_limit(spec)}) executions of the task were waiting already"
 
 
 def _deadline(spec: TaskSpec) -> str:
