@@ -70,7 +70,7 @@ async def run(settings: Settings) -> None:
     )
     admission = None
     if settings.webhook_address:
-        admission = Admission(operator.reviewer.review, settings.webhook_address, settings.webhook_certificate)
+        admission = Admission(operator.review, settings.webhook_address, settings.webhook_certificate)
     health = Health(
         settings.metrics_address,
         idle_seconds=operator.idle_seconds,

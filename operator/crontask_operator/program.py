@@ -1,4 +1,4 @@
-"""The operator as one object: its parts wired together, started, supervised and stopped.
+"""The operator as one object: a replica with its shards, and what these have in common.
 
 Order matters in two places. Crews and loops are created before Kopf runs,
 because Kopf cancels what was created while it ran. And an orderly stop first
@@ -7,30 +7,23 @@ back, and only then ends Kopf.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-import structlog
-
-from crontask_core.names import Key
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
-from crontask_kube.errors import KubeError
-from crontask_kube.resources import EXECUTIONS, PODS, TASKS
-from crontask_operator.companions import kind_of
 from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.isolation import each
-from crontask_operator.leadership import Leadership
 from crontask_operator.metrics import Metrics
 from crontask_operator.settings import Settings
-from crontask_operator.wiring import Wiring
-from crontask_operator.workers import was_cancelled
+from crontask_operator.shard import Shard
+from crontask_operator.wiring import Shared
+from crontask_operator.workers import Workers
 
-TAKE_OVER_AGAIN = 1.0
-log = structlog.get_logger(__name__)
+WRITERS = 6
+"""Fewer than the API client has slots, so that records never keep a start waiting."""
 
 
-class Operator(Wiring):
+class Operator:
     """Everything that runs besides Kopf."""
 
     def __init__(
@@ -45,182 +38,69 @@ class Operator(Wiring):
         post: HttpExecutor,
     ) -> None:
         """`http` makes the calls of tasks, `post` those of notifications, so that neither waits for the other."""
-        super().__init__(
+        self._shared = Shared(
             settings,
-            clock=clock,
-            identity=identity,
-            metrics=metrics,
-            api=api,
-            http=http,
-            post=post,
-            leads=lambda: self.leadership.holding,
+            clock,
+            identity,
+            metrics,
+            api,
+            http,
+            post,
+            starters=Workers("starter", settings.api_limit),
+            callers=Workers("caller", settings.http_limit),
+            writers=Workers("writer", WRITERS),
         )
-        self.leadership = Leadership(
-            self.lease,
-            every_seconds=settings.lease_seconds / 3,
-            on_won=self._won,
-            on_lost=self._lost,
-            on_pause=self._pause,
-            on_resume=self._resume,
-        )
-        self._loops: list[asyncio.Task[None]] = []
+        self._crews = (self._shared.starters, self._shared.callers, self._shared.writers)
+        self.shards = [Shard(self._shared, "crontask-shard-0")]
 
     def start(self) -> None:
         """Creates crews and loops; to be called once, before Kopf runs."""
-        for crew in (self._starters, self._callers, self._writers):
+        for crew in self._crews:
             crew.start()
-        self.notifier.start()
-        loops: dict[str, Callable[[], Awaitable[None]]] = {
-            "leadership": self.leadership.run,
-            "scheduler": self.scheduler.run,
-            "sweeper": self.sweeper.run,
-            "resync": self._resync,
-            "companions": self.companions.run,
-            "companion statuses": self.companion_statuses.run,
-        }
-        for name, loop in loops.items():
-            self._loops.append(asyncio.create_task(_keep(name, loop), name=name))
+        for shard in self.shards:
+            shard.start()
+
+    def shard_of(self, namespace: str) -> Shard:
+        """The shard of a namespace: everything in it belongs to one."""
+        return self.shards[0]
 
     def receive(self, plural: str, event: str | None, body: dict[str, Any]) -> None:
         """An event from Kopf. Never raises: one bad object stops nothing but itself (law 4)."""
         each([body], lambda _: self._receive(plural, event == "DELETED", body))
 
     def _receive(self, plural: str, deleted: bool, body: dict[str, Any]) -> None:
-        meta = body["metadata"]
-        key = Key(meta["namespace"], meta["name"])
-        if plural == TASKS.plural:
-            if deleted:
-                self.tasks.gone(key, meta["uid"], self._clock.now())
-            elif (task := self.tasks.seen(body, self._clock.now())) is not None:
-                self.scheduler.set(task)
-        elif plural == EXECUTIONS.plural:
-            if deleted:
-                self.adoption.execution_gone(key, Key(key.namespace, body["spec"]["taskRef"]["name"]))
-            else:
-                self.adoption.execution_seen(body)
-        elif plural == PODS.plural:
-            self.adoption.pod_seen(body, gone=deleted)
-        elif (kind := kind_of(plural)) is not None:
-            if deleted:
-                self.companions.gone(kind, key, meta["uid"])
-            else:
-                self.companions.seen(kind, body)
+        self.shard_of(body["metadata"]["namespace"]).receive(plural, deleted, body)
+
+    def review(self, plural: str, body: dict[str, Any]) -> list[str]:
+        """What the webhook says: warnings; raises `FieldError` where the object cannot be used."""
+        return self.shard_of(body["metadata"]["namespace"]).reviewer.review(plural, body)
 
     def problem(self) -> str:
         """Why this replica is not ready; empty where it is."""
-        if not self.leadership.seen:
-            return "the Lease has not been read yet"
-        if self.leadership.holding and not self.taken_over:
-            return "the index is being built"
-        return ""
+        return next((problem for shard in self.shards if (problem := shard.problem())), "")
 
     def exposition(self) -> bytes:
         """The metrics as text."""
-        return self.metrics.text(
-            tasks=len(self.index.tasks), active=len(self.index.runs), leading=self.leadership.holding
+        return self._shared.metrics.text(
+            tasks=sum(len(shard.index.tasks) for shard in self.shards),
+            active=sum(len(shard.index.runs) for shard in self.shards),
+            leading=any(shard.leadership.holding for shard in self.shards),
         )
 
     def idle_seconds(self) -> float:
-        """How long ago the scheduler's loop last came round."""
-        return self._clock.monotonic() - self.scheduler.ticked_at
-
-    def _won(self) -> None:
-        self._writers.submit(self._take_over)
-
-    async def _take_over(self) -> None:
-        self.instants.inherited_claim = self.lease.inherited_through
-        self.instants.taken_at = self._clock.now()
-        while self.leadership.holding:
-            try:
-                await self.truth.take_over()
-            except Exception as error:
-                # A shard that is held and not taken over would start nothing: whatever it was, try again.
-                log.warning("the take-over has to wait", error=str(error), exc_info=not isinstance(error, KubeError))
-                await asyncio.sleep(TAKE_OVER_AGAIN)
-                continue
-            self.taken_over = True
-            self.gates.take_over()
-            self.line.look_all()
-            self.scheduler.allow()
-            self.notifier.look_at_all()
-            log.info("taken over", tasks=len(self.index.tasks), running=len(self.index.runs))
-            return
-
-    def _pause(self) -> None:
-        self.scheduler.forbid()
-
-    def _resume(self) -> None:
-        if self.taken_over:
-            self.scheduler.allow()
-
-    def _lost(self) -> None:
-        self.scheduler.forbid()
-        self.taken_over = False
-        self.adoption.leading = self.companions.complete = False
-        self.line.leave()
-        self.executions.leave()
-        for queue in (
-            self.records,
-            self.statuses,
-            self.companion_statuses,
-            self.gates,
-            self.sweeper,
-            self.dependents,
-            self.backfills,
-            self.notifier,
-        ):
-            queue.forget_all()  # the new leader finds all of it by itself
-
-    async def _resync(self) -> None:
-        while True:
-            await asyncio.sleep(self.settings.resync_seconds)
-            if not self.taken_over:
-                continue
-            try:
-                await self.truth.resync()
-            except KubeError as error:
-                log.warning("the resync has to wait", error=str(error))
-            except Exception:
-                log.exception("the resync failed")
+        """How long ago the loop of the scheduler that is most behind last came round."""
+        return max(shard.idle_seconds() for shard in self.shards)
 
     async def drain(self) -> None:
-        """An orderly stop: starts nothing more, lets what is under way end, stores it, gives the Lease back."""
-        self.backfills.rest()
-        await self.scheduler.rest()
-        await self.line.rest(5)
-        if not await self._callers.idle(self.settings.drain_seconds):
-            log.warning("calls are still under way and will be recorded as lost", calls=self._callers.under_way)
-        await self._starters.idle(5)
-        await self.notifier.rest()
-        self.records.hurry()
-        self.statuses.hurry()
-        await self._writers.idle(5)
-        try:
-            await self.sweeper.sweep()
-        finally:
-            await self.leadership.release()
+        """An orderly stop: hands every shard over."""
+        await asyncio.gather(*(shard.hand_over() for shard in self.shards))
 
     async def close(self) -> None:
         """Ends loops, crews and connections."""
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
-        for crew in (self._starters, self._callers, self._writers):
+        for shard in self.shards:
+            await shard.close()
+        for crew in self._crews:
             await crew.close()
-        await self.notifier.close()
-        await self.http.close()
-        await self.post.close()
-        await self.api.close()
-
-
-async def _keep(name: str, loop: Callable[[], Awaitable[None]]) -> None:
-    """Runs a loop until it ends or is cancelled itself; what is cancelled inside of it does not end it."""
-    while True:
-        try:
-            await loop()
-        except asyncio.CancelledError:
-            if was_cancelled():
-                raise
-            log.warning("a loop was interrupted and goes on", loop=name)
-        else:
-            return
+        await self._shared.http.close()
+        await self._shared.post.close()
+        await self._shared.api.close()

@@ -1,10 +1,11 @@
-"""The operator's parts and the wires between them; nothing runs here.
+"""A shard's parts and the wires between them; nothing runs here.
 
 A part that tells another one of something holds a callable, which is set here:
 so no part knows more of the others than it needs.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from crontask_core.names import Key
@@ -46,43 +47,42 @@ from crontask_operator.tasks import Tasks
 from crontask_operator.truth import Truth
 from crontask_operator.workers import Workers
 
-WRITERS = 6
-"""Fewer than the API client has slots, so that records never keep a start waiting."""
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the shards of one replica have in common: clients and crews, so that its limits hold for all of them."""
+
+    settings: Settings
+    clock: Clock
+    identity: str
+    metrics: Metrics
+    api: ApiClient
+    http: HttpExecutor
+    """Makes the calls of tasks; `post` those of notifications, so that neither waits for the other."""
+    post: HttpExecutor
+    starters: Workers
+    callers: Workers
+    writers: Workers
 
 
 class Wiring:
-    """The parts of an operator, and who tells whom of what. `Operator` brings them to life."""
+    """The parts of a shard, and who tells whom of what. `Shard` brings them to life."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        clock: Clock,
-        identity: str,
-        metrics: Metrics,
-        api: ApiClient,
-        http: HttpExecutor,
-        post: HttpExecutor,
-        leads: Callable[[], bool],
-    ) -> None:
-        """`http` makes the calls of tasks, `post` those of notifications, so that neither waits for the other.
-
-        `leads` tells whether this replica holds the shard.
-        """
-        self.settings, self._clock, self._leads = settings, clock, leads
-        self.metrics, self.api, self.http, self.post = metrics, api, http, post
+    def __init__(self, shared: Shared, name: str, leads: Callable[[], bool]) -> None:
+        """`name` is that of the shard's Lease; `leads` tells whether this replica holds it."""
+        settings, clock, identity = shared.settings, shared.clock, shared.identity
+        self.settings, self.name, self._clock, self._leads = settings, name, clock, leads
+        self.metrics, self.api, self.http, self.post = shared.metrics, shared.api, shared.http, shared.post
         self.index = Index()
         self.lease = ShardLease(
             self.api,
             namespace=settings.lease_namespace,
-            name="crontask-shard-0",
+            name=name,
             identity=identity,
             clock=clock,
             duration_seconds=settings.lease_seconds,
         )
-        self._starters = Workers("starter", settings.api_limit)
-        self._callers = Workers("caller", settings.http_limit)
-        self._writers = Workers("writer", WRITERS)
+        self._starters, self._callers, self._writers = shared.starters, shared.callers, shared.writers
         self.taken_over = False
         """Whether it knows everything that an earlier leader has left."""
         self._wire(identity)

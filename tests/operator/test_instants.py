@@ -104,7 +104,7 @@ async def test_an_overlap_is_treated_as_the_policy_says(
     operator = world.start()
     await until(world, "12:00:28")
     assert world.pods_made() == made
-    assert operator.index.tasks[Key("default", "t")].tally.skipped == skipped
+    assert operator.shards[0].index.tasks[Key("default", "t")].tally.skipped == skipped
     alive = [body["metadata"]["name"] for body in world.server.all(PODS)]
     assert alive == (made if policy != "Replace" else made[-1:])
 
@@ -154,7 +154,7 @@ async def test_a_deleted_task_takes_its_call_along(world: World) -> None:
     await until(world, "12:00:05")
     world.server.remove(TASKS, "t")
     await until(world, "12:00:10")
-    assert world.operators["a"][0].index.runs == {}
+    assert world.operators["a"][0].shards[0].index.runs == {}
     assert world.executions() == []
 
 

@@ -62,7 +62,7 @@ class Process:
 
     def tasks(self) -> set[str]:
         """Names of the tasks that it knows."""
-        return {key.name for key in list(self.operator.index.tasks)} if self.operator else set()
+        return {key.name for key in list(self.operator.shards[0].index.tasks)} if self.operator else set()
 
     async def _live(self) -> None:
         clock, metrics = SystemClock(), Metrics()

@@ -232,7 +232,7 @@ async def test_records_that_a_quota_refuses_for_long_hold_up_nobody_after_that(w
     assert world.status()["queuedCount"] == 2, "what refuses may change its mind"
     await until(world, "12:05:30")
     assert list(outcomes(world).values()) == ["Started", *["Cancelled/RecordRefused"] * 2]
-    assert operator.index.runs == {}
+    assert operator.shards[0].index.runs == {}
     world.server.heal()
     world.by_hand("x")
     await until(world, "12:07:00")
@@ -313,7 +313,7 @@ async def test_a_deleted_task_takes_its_line_along(world: World) -> None:
     await until(world, "12:00:15")
     world.server.remove(TASKS, "t")
     await until(world, "12:01:00")
-    assert operator.index.runs == {}
+    assert operator.shards[0].index.runs == {}
     assert world.pods_made() == [f"{FIRST}-1"]
 
 

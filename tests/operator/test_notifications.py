@@ -419,7 +419,7 @@ async def test_an_email_is_a_matter_of_its_channel(world: World) -> None:
 
     world.task(notify=[{"email": {"secretName": "smtp", "to": ["a@example.com"]}, "when": ["Success"]}])
     operator = world.start()
-    operator.notifier.channels["email"] = post = Post()
+    operator.shards[0].notifier.channels["email"] = post = Post()
     await until(world, "12:00:30")
     [facts] = post.sent
     assert facts.notify.email is not None
@@ -440,7 +440,7 @@ async def test_a_bug_in_a_channel_hurts_nothing_else(world: World) -> None:
         notify=[HOOK | {"when": ["Success"]}, {"slack": {"urlFrom": {"name": "s", "key": "u"}}, "when": ["Success"]}]
     )
     operator = world.start()
-    operator.notifier.channels["slack"] = Broken()
+    operator.shards[0].notifier.channels["slack"] = Broken()
     await until(world, "12:01:10")
     assert len(told(world)) == 2
     assert world.status()["counts"]["succeeded"] == 2

@@ -42,7 +42,7 @@ async def test_an_execution_that_makes_the_operator_fail_ends_and_stops_nobody(
     world.kubelet()
     operator = world.start()
     await until(world, "11:59:55")
-    executor = operator.executions.executors["pod"]
+    executor = operator.shards[0].executions.executors["pod"]
     prepare = type(executor).prepare
 
     def fail(self: object, run: object, spec: object, number: int) -> bytes:
@@ -171,12 +171,12 @@ async def test_the_sweeper_outlives_a_change_of_leader_in_its_middle(world: Worl
     operator = world.start()
     await until(world, "11:59:55")
     for namespace in ("n1", "n2", "n3"):
-        operator.sweeper.pods_of(Key(namespace, "e"))
+        operator.shards[0].sweeper.pods_of(Key(namespace, "e"))
     held = world.server.hold("deletecollection", PODS)
     await asyncio.sleep(3)
-    operator.sweeper.forget_all()
+    operator.shards[0].sweeper.forget_all()
     held.set()
-    operator.sweeper.pods_of(Key("n4", "e"))
+    operator.shards[0].sweeper.pods_of(Key("n4", "e"))
     await asyncio.sleep(5)
     assert [r.namespace for r in world.server.seen("deletecollection", PODS)][-1] == "n4"
 
@@ -199,7 +199,7 @@ async def test_work_goes_on_when_something_inside_of_it_is_cancelled(world: Worl
         raise asyncio.CancelledError
 
     for _ in range(30):
-        operator._writers.submit(interrupted)
+        operator.shards[0]._writers.submit(interrupted)
     await until(world, "12:00:30")
     assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
 
@@ -212,7 +212,7 @@ async def test_a_lost_shard_lets_the_rest_of_the_loop_go_on(world: World) -> Non
     spec = {"holderIdentity": "other", "renewTime": lease["spec"]["renewTime"], "leaseTransitions": 9}
     world.server.edit(LEASES, lease["metadata"]["name"], {"spec": spec}, namespace="crontask-system")
     await until(world, "12:00:03")
-    assert not operator.leadership.holding
+    assert not operator.shards[0].leadership.holding
 
 
 async def test_a_pod_that_waits_says_why_meanwhile_and_not_afterwards(world: World) -> None:

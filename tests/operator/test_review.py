@@ -29,9 +29,9 @@ async def reviewer(world: World) -> Reviewer:
     world.task("third", after=[{"task": "second"}])
     operator = world.start()
     await until(world, "12:00:05")
-    operator.companions.all_known()
-    operator.index.complete = True
-    return operator.reviewer
+    operator.shards[0].companions.all_known()
+    operator.shards[0].index.complete = True
+    return operator.shards[0].reviewer
 
 
 REFUSED = [

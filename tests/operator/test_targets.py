@@ -27,8 +27,8 @@ class Stage:
     def start(self, name: str = "a", *, without: tuple[str, ...] = (), **settings: Any) -> Operator:
         """An operator; `without` are targets that vanish right before something begins, and after it was planned."""
         operator = self.world.start(name, **settings)
-        known = operator.companions.target
-        operator.executions._places._targets = lambda key: None if key.name in without else known(key)
+        known = operator.shards[0].companions.target
+        operator.shards[0].executions._places._targets = lambda key: None if key.name in without else known(key)
         return operator
 
     def task(self, *targets: str, **spec: Any) -> Object:
@@ -305,7 +305,7 @@ async def test_a_deleted_task_takes_every_part_along(world: World, stage: Stage)
     await until(world, "12:00:02")
     world.server.remove(TASKS, "t")
     await until(world, "12:00:05")
-    assert operator.index.runs == {}
+    assert operator.shards[0].index.runs == {}
     stage.end("eu")
     await until(world, "12:00:10")
 
@@ -501,9 +501,9 @@ async def test_a_replica_that_pauses_before_it_has_sent_anything_plans_again(wor
     stage.task("eu", "us")
     operator = stage.start()
     await until(world, "11:59:59")
-    real = operator.lease.valid
+    real = operator.shards[0].lease.valid
     allowed = [False] * 2
-    for executor in operator.executions.executors.values():
+    for executor in operator.shards[0].executions.executors.values():
         executor._may_send = lambda: allowed.pop() if allowed else real()  # type: ignore[attr-defined]
     world.kubelet()
     await until(world, "12:00:00.800")
@@ -517,9 +517,9 @@ async def test_a_replica_that_pauses_between_two_targets_sends_the_rest_later(wo
     stage.task("eu", "us")
     operator = stage.start()
     await until(world, "11:59:59")
-    real = operator.lease.valid
+    real = operator.shards[0].lease.valid
     allowed = [False, True]
-    for executor in operator.executions.executors.values():
+    for executor in operator.shards[0].executions.executors.values():
         executor._may_send = lambda: allowed.pop() if allowed else real()  # type: ignore[attr-defined]
     world.kubelet()
     await until(world, "12:00:15")

@@ -1,0 +1,182 @@
+"""A shard: one engine with its Lease, its index and everything that happens to its tasks.
+
+A replica runs one for each shard, whether it holds it or not: one that it does
+not hold is a hot standby with a warm index. `Operator` feeds it events and stops it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from crontask_core.names import Key
+from crontask_kube.errors import KubeError
+from crontask_kube.resources import EXECUTIONS, PODS, TASKS
+from crontask_operator.companions import kind_of
+from crontask_operator.leadership import Leadership
+from crontask_operator.wiring import Shared, Wiring
+from crontask_operator.workers import was_cancelled
+
+TAKE_OVER_AGAIN = 1.0
+log = structlog.get_logger(__name__)
+
+
+class Shard(Wiring):
+    """See the module; `name` is that of its Lease."""
+
+    def __init__(self, shared: Shared, name: str) -> None:
+        super().__init__(shared, name, leads=lambda: self.leadership.holding)
+        self.leadership = Leadership(
+            self.lease,
+            every_seconds=self.settings.lease_seconds / 3,
+            on_won=self._won,
+            on_lost=self._lost,
+            on_pause=self._pause,
+            on_resume=self._resume,
+        )
+        self._loops: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Creates the loops; to be called once, before Kopf runs."""
+        self.notifier.start()
+        loops: dict[str, Callable[[], Awaitable[None]]] = {
+            "leadership": self.leadership.run,
+            "scheduler": self.scheduler.run,
+            "sweeper": self.sweeper.run,
+            "resync": self._resync,
+            "companions": self.companions.run,
+            "companion statuses": self.companion_statuses.run,
+        }
+        for name, loop in loops.items():
+            self._loops.append(asyncio.create_task(_keep(name, loop), name=name))
+
+    def receive(self, plural: str, deleted: bool, body: dict[str, Any]) -> None:
+        """An object of this shard exists in this state, or was in this state when it went."""
+        meta = body["metadata"]
+        key = Key(meta["namespace"], meta["name"])
+        if plural == TASKS.plural:
+            if deleted:
+                self.tasks.gone(key, meta["uid"], self._clock.now())
+            elif (task := self.tasks.seen(body, self._clock.now())) is not None:
+                self.scheduler.set(task)
+        elif plural == EXECUTIONS.plural:
+            if deleted:
+                self.adoption.execution_gone(key, Key(key.namespace, body["spec"]["taskRef"]["name"]))
+            else:
+                self.adoption.execution_seen(body)
+        elif plural == PODS.plural:
+            self.adoption.pod_seen(body, gone=deleted)
+        elif (kind := kind_of(plural)) is not None:
+            if deleted:
+                self.companions.gone(kind, key, meta["uid"])
+            else:
+                self.companions.seen(kind, body)
+
+    def problem(self) -> str:
+        """Why this shard is not ready; empty where it is."""
+        if not self.leadership.seen:
+            return "the Lease has not been read yet"
+        if self.leadership.holding and not self.taken_over:
+            return "the index is being built"
+        return ""
+
+    def idle_seconds(self) -> float:
+        """How long ago the scheduler's loop last came round."""
+        return self._clock.monotonic() - self.scheduler.ticked_at
+
+    def _won(self) -> None:
+        self._writers.submit(self._take_over)
+
+    async def _take_over(self) -> None:
+        self.instants.inherited_claim = self.lease.inherited_through
+        self.instants.taken_at = self._clock.now()
+        while self.leadership.holding:
+            try:
+                await self.truth.take_over()
+            except Exception as error:
+                # A shard that is held and not taken over would start nothing: whatever it was, try again.
+                log.warning("the take-over has to wait", error=str(error), exc_info=not isinstance(error, KubeError))
+                await asyncio.sleep(TAKE_OVER_AGAIN)
+                continue
+            self.taken_over = True
+            self.gates.take_over()
+            self.line.look_all()
+            self.scheduler.allow()
+            self.notifier.look_at_all()
+            log.info("taken over", tasks=len(self.index.tasks), running=len(self.index.runs))
+            return
+
+    def _pause(self) -> None:
+        self.scheduler.forbid()
+
+    def _resume(self) -> None:
+        if self.taken_over:
+            self.scheduler.allow()
+
+    def _lost(self) -> None:
+        self.scheduler.forbid()
+        self.taken_over = False
+        self.adoption.leading = self.companions.complete = False
+        self.line.leave()
+        self.executions.leave()
+        for queue in (
+            self.records,
+            self.statuses,
+            self.companion_statuses,
+            self.gates,
+            self.sweeper,
+            self.dependents,
+            self.backfills,
+            self.notifier,
+        ):
+            queue.forget_all()  # the new leader finds all of it by itself
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.resync_seconds)
+            if not self.taken_over:
+                continue
+            try:
+                await self.truth.resync()
+            except KubeError as error:
+                log.warning("the resync has to wait", error=str(error))
+            except Exception:
+                log.exception("the resync failed")
+
+    async def hand_over(self) -> None:
+        """Gives the shard up in order: starts nothing more, lets what is under way end and be stored, then releases."""
+        self.backfills.rest()
+        await self.scheduler.rest()
+        await self.line.rest(5)
+        if not await self._callers.idle(self.settings.drain_seconds):
+            log.warning("calls are still under way and will be recorded as lost", calls=self._callers.under_way)
+        await self._starters.idle(5)
+        await self.notifier.rest()
+        self.records.hurry()
+        self.statuses.hurry()
+        await self._writers.idle(5)
+        try:
+            await self.sweeper.sweep()
+        finally:
+            await self.leadership.release()
+
+    async def close(self) -> None:
+        """Ends the loops and the crew of its own."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self.notifier.close()
+
+
+async def _keep(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    """Runs a loop until it ends or is cancelled itself; what is cancelled inside of it does not end it."""
+    while True:
+        try:
+            await loop()
+        except asyncio.CancelledError:
+            if was_cancelled():
+                raise
+            log.warning("a loop was interrupted and goes on", loop=name)
+        else:
+            return
