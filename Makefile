@@ -2,7 +2,8 @@
 #
 # CLUSTER    auto, current, kind or local: which cluster `up` uses   STATE         its folder (default .cluster)
 # OPERATORS  how many operators run (default 1)                      METRICS_PORT  of the first one (default 9100)
-# PYTHON     the Python (3.11 or newer) to make .venv with           MARK          further arguments for pytest
+# SHARDS     into how many the operators divide tasks (default 1)    MARK          further arguments for pytest
+# PYTHON     the Python (3.11 or newer) to make .venv with
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory

@@ -31,7 +31,9 @@ class Metrics:
         )
         self._active = Gauge("crontask_executions_active", "Executions that have not ended.", registry=made)
         self._tasks = Gauge("crontask_tasks", "CronTasks that this replica knows.", registry=made)
-        self._leading = Gauge("crontask_leading", "1 while this replica holds the shard.", registry=made)
+        self._leading = Gauge("crontask_leading", "1 while this replica holds a shard.", registry=made)
+        self._shards = Gauge("crontask_shards", "Into how many shards all tasks are divided.", registry=made)
+        self._held = Gauge("crontask_shards_held", "Shards that this replica holds.", registry=made)
         self._calls = Counter(
             "crontask_api_requests",
             "Requests to the API server.",
@@ -73,9 +75,11 @@ class Metrics:
         self._calls.labels(call.verb, resource, code).inc()
         self._call_seconds.labels(call.verb).observe(call.seconds)
 
-    def text(self, *, tasks: int, active: int, leading: bool) -> bytes:
+    def text(self, *, tasks: int, active: int, shards: int, held: int) -> bytes:
         """The exposition format, with the gauges as they stand."""
         self._tasks.set(tasks)
         self._active.set(active)
-        self._leading.set(1 if leading else 0)
+        self._leading.set(1 if held else 0)
+        self._shards.set(shards)
+        self._held.set(held)
         return generate_latest(self.registry)

@@ -2,7 +2,7 @@
 
 What is to be sent stands in the task's status before it is sent, and is taken out of it
 after it was delivered; a successor sends again what it finds there, with the same id.
-Each way of a task has one notice under way. A crew of its own does the work, so
+Each way of a task has one notice under way. A crew for notices alone does the work, so
 that a mail server that hangs holds up other notifications at most.
 """
 
@@ -57,24 +57,17 @@ class Notifier:
         touch: Callable[[Task], None],
         may_send: Callable[[], bool],
         default_zone: str,
+        crew: Workers,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._index, self._api, self._clock = index, api, clock
         self._recorder, self._metrics, self._touch = recorder, metrics, touch
         self._may_send, self._default_zone, self._jitter = may_send, default_zone, jitter
-        self._crew = Workers("courier", COURIERS)
+        self._crew = crew
         self._waiting: dict[Place, asyncio.TimerHandle | None] = {}
         """What is under way, or waits for its next try."""
         self._resting = False
         self.channels: dict[str, Channel] = {}
-
-    def start(self) -> None:
-        """Creates the crew; to be called before Kopf runs."""
-        self._crew.start()
-
-    async def close(self) -> None:
-        """Ends the crew, whatever it does."""
-        await self._crew.close()
 
     async def rest(self) -> None:
         """An orderly stop: begins nothing more, and lets what is under way end; the successor goes on."""

@@ -9,15 +9,17 @@ back, and only then ends Kopf.
 import asyncio
 from typing import Any
 
+from crontask_core.sharding import Place, shard_of
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
 from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.isolation import each
 from crontask_operator.metrics import Metrics
+from crontask_operator.notifier import COURIERS
 from crontask_operator.settings import Settings
 from crontask_operator.shard import Shard
 from crontask_operator.wiring import Shared
-from crontask_operator.workers import Workers
+from crontask_operator.workers import Crew
 
 WRITERS = 6
 """Fewer than the API client has slots, so that records never keep a start waiting."""
@@ -46,12 +48,13 @@ class Operator:
             api,
             http,
             post,
-            starters=Workers("starter", settings.api_limit),
-            callers=Workers("caller", settings.http_limit),
-            writers=Workers("writer", WRITERS),
+            starters=Crew("starter", settings.api_limit),
+            callers=Crew("caller", settings.http_limit),
+            writers=Crew("writer", WRITERS),
+            couriers=Crew("courier", COURIERS),
         )
-        self._crews = (self._shared.starters, self._shared.callers, self._shared.writers)
-        self.shards = [Shard(self._shared, "crontask-shard-0")]
+        self._crews = (self._shared.starters, self._shared.callers, self._shared.writers, self._shared.couriers)
+        self.shards = [Shard(self._shared, Place(number, settings.shards)) for number in range(settings.shards)]
 
     def start(self) -> None:
         """Creates crews and loops; to be called once, before Kopf runs."""
@@ -62,7 +65,7 @@ class Operator:
 
     def shard_of(self, namespace: str) -> Shard:
         """The shard of a namespace: everything in it belongs to one."""
-        return self.shards[0]
+        return self.shards[shard_of(namespace, len(self.shards))]
 
     def receive(self, plural: str, event: str | None, body: dict[str, Any]) -> None:
         """An event from Kopf. Never raises: one bad object stops nothing but itself (law 4)."""
@@ -84,7 +87,8 @@ class Operator:
         return self._shared.metrics.text(
             tasks=sum(len(shard.index.tasks) for shard in self.shards),
             active=sum(len(shard.index.runs) for shard in self.shards),
-            leading=any(shard.leadership.holding for shard in self.shards),
+            shards=len(self.shards),
+            held=sum(shard.leadership.holding for shard in self.shards),
         )
 
     def idle_seconds(self) -> float:

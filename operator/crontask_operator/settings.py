@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crontask_core.errors import FieldError
+from crontask_core.sharding import MAX_SHARDS
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -20,6 +21,8 @@ class Settings:
     """What this replica is called in Leases and logs (HOSTNAME); a process suffix is added."""
     namespaces: tuple[str, ...] = ()
     """Namespaces to serve (WATCH_NAMESPACES, comma-separated); empty means all."""
+    shards: int = 1
+    """Into how many shards all tasks are divided, each held by one replica; the same for all replicas."""
     lease_namespace: str = "crontask-system"
     lease_seconds: float = 3.0
     """How long a leader that was killed blocks its successor."""
@@ -57,6 +60,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         kubeconfig=env.get("KUBECONFIG", ""),
         identity=env.get("CRONTASK_IDENTITY") or env.get("HOSTNAME") or default.identity,
         namespaces=_names(env.get("CRONTASK_WATCH_NAMESPACES", "")),
+        shards=int(_number(env, "CRONTASK_SHARDS", default.shards, 1, MAX_SHARDS)),
         lease_namespace=env.get("CRONTASK_LEASE_NAMESPACE") or default.lease_namespace,
         lease_seconds=_number(env, "CRONTASK_LEASE_SECONDS", default.lease_seconds, 1, 60),
         metrics_address=_address(env, "CRONTASK_METRICS_ADDRESS", default.metrics_address),

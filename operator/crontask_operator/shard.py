@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from crontask_core.names import Key
+from crontask_core.sharding import Place
 from crontask_kube.errors import KubeError
 from crontask_kube.resources import EXECUTIONS, PODS, TASKS
 from crontask_operator.companions import kind_of
@@ -23,10 +24,10 @@ log = structlog.get_logger(__name__)
 
 
 class Shard(Wiring):
-    """See the module; `name` is that of its Lease."""
+    """See the module."""
 
-    def __init__(self, shared: Shared, name: str) -> None:
-        super().__init__(shared, name, leads=lambda: self.leadership.holding)
+    def __init__(self, shared: Shared, place: Place) -> None:
+        super().__init__(shared, place, leads=lambda: self.leadership.holding)
         self.leadership = Leadership(
             self.lease,
             every_seconds=self.settings.lease_seconds / 3,
@@ -39,7 +40,6 @@ class Shard(Wiring):
 
     def start(self) -> None:
         """Creates the loops; to be called once, before Kopf runs."""
-        self.notifier.start()
         loops: dict[str, Callable[[], Awaitable[None]]] = {
             "leadership": self.leadership.run,
             "scheduler": self.scheduler.run,
@@ -76,9 +76,9 @@ class Shard(Wiring):
     def problem(self) -> str:
         """Why this shard is not ready; empty where it is."""
         if not self.leadership.seen:
-            return "the Lease has not been read yet"
+            return f"the Lease {self.place.lease} has not been read yet"
         if self.leadership.holding and not self.taken_over:
-            return "the index is being built"
+            return f"the index of {self.place.lease} is being built"
         return ""
 
     def idle_seconds(self) -> float:
@@ -96,7 +96,12 @@ class Shard(Wiring):
                 await self.truth.take_over()
             except Exception as error:
                 # A shard that is held and not taken over would start nothing: whatever it was, try again.
-                log.warning("the take-over has to wait", error=str(error), exc_info=not isinstance(error, KubeError))
+                log.warning(
+                    "the take-over has to wait",
+                    shard=self.place.lease,
+                    error=str(error),
+                    exc_info=not isinstance(error, KubeError),
+                )
                 await asyncio.sleep(TAKE_OVER_AGAIN)
                 continue
             self.taken_over = True
@@ -104,7 +109,7 @@ class Shard(Wiring):
             self.line.look_all()
             self.scheduler.allow()
             self.notifier.look_at_all()
-            log.info("taken over", tasks=len(self.index.tasks), running=len(self.index.runs))
+            log.info("taken over", shard=self.place.lease, tasks=len(self.index.tasks), running=len(self.index.runs))
             return
 
     def _pause(self) -> None:
@@ -140,9 +145,9 @@ class Shard(Wiring):
             try:
                 await self.truth.resync()
             except KubeError as error:
-                log.warning("the resync has to wait", error=str(error))
+                log.warning("the resync has to wait", shard=self.place.lease, error=str(error))
             except Exception:
-                log.exception("the resync failed")
+                log.exception("the resync failed", shard=self.place.lease)
 
     async def hand_over(self) -> None:
         """Gives the shard up in order: starts nothing more, lets what is under way end and be stored, then releases."""
@@ -150,7 +155,11 @@ class Shard(Wiring):
         await self.scheduler.rest()
         await self.line.rest(5)
         if not await self._callers.idle(self.settings.drain_seconds):
-            log.warning("calls are still under way and will be recorded as lost", calls=self._callers.under_way)
+            log.warning(
+                "calls are still under way and will be recorded as lost",
+                shard=self.place.lease,
+                calls=self._callers.under_way,
+            )
         await self._starters.idle(5)
         await self.notifier.rest()
         self.records.hurry()
@@ -162,11 +171,10 @@ class Shard(Wiring):
             await self.leadership.release()
 
     async def close(self) -> None:
-        """Ends the loops and the crew of its own."""
+        """Ends the loops."""
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        await self.notifier.close()
 
 
 async def _keep(name: str, loop: Callable[[], Awaitable[None]]) -> None:

@@ -45,13 +45,16 @@ class Truth:
         tasks: Tasks,
         adoption: Adoption,
         namespaces: tuple[str, ...],
+        is_ours: Callable[[str], bool],
         place: Callable[[Task], None],
         farewell: Farewell,
     ) -> None:
         self._api, self._index, self._clock = api, index, clock
         self._companions, self._tasks, self._adoption = companions, tasks, adoption
         self._place, self._farewell = place, farewell
-        self._namespaces: tuple[str | None, ...] = namespaces or (None,)
+        ours = tuple(name for name in namespaces if is_ours(name))
+        self._namespaces: tuple[str | None, ...] = ours if namespaces else (None,)
+        self._is_ours = is_ours
 
     async def take_over(self) -> None:
         """Reads everything; afterwards the index is complete and every leftover is picked up."""
@@ -189,5 +192,5 @@ class Truth:
                 # The CRD has vanished, and its objects with it.
                 log.warning("the API server does not know this kind", kind=resource.plural)
                 continue
-            items += listing.items
+            items += [body for body in listing.items if self._is_ours(body["metadata"]["namespace"])]
         return items

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crontask_core.names import Key
+from crontask_core.sharding import Place
 from crontask_core.validation import Setting
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
@@ -45,7 +46,7 @@ from crontask_operator.statuses import Statuses
 from crontask_operator.sweeper import Sweeper
 from crontask_operator.tasks import Tasks
 from crontask_operator.truth import Truth
-from crontask_operator.workers import Workers
+from crontask_operator.workers import Crew, Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +61,32 @@ class Shared:
     http: HttpExecutor
     """Makes the calls of tasks; `post` those of notifications, so that neither waits for the other."""
     post: HttpExecutor
-    starters: Workers
-    callers: Workers
-    writers: Workers
+    starters: Crew
+    callers: Crew
+    writers: Crew
+    couriers: Crew
+    """Send notices."""
 
 
 class Wiring:
     """The parts of a shard, and who tells whom of what. `Shard` brings them to life."""
 
-    def __init__(self, shared: Shared, name: str, leads: Callable[[], bool]) -> None:
-        """`name` is that of the shard's Lease; `leads` tells whether this replica holds it."""
+    def __init__(self, shared: Shared, place: Place, leads: Callable[[], bool]) -> None:
+        """`place` says which namespaces are the shard's; `leads` tells whether this replica holds it."""
         settings, clock, identity = shared.settings, shared.clock, shared.identity
-        self.settings, self.name, self._clock, self._leads = settings, name, clock, leads
+        self.settings, self.place, self._clock, self._leads = settings, place, clock, leads
         self.metrics, self.api, self.http, self.post = shared.metrics, shared.api, shared.http, shared.post
         self.index = Index()
         self.lease = ShardLease(
             self.api,
             namespace=settings.lease_namespace,
-            name=name,
+            name=place.lease,
             identity=identity,
             clock=clock,
             duration_seconds=settings.lease_seconds,
         )
-        self._starters, self._callers, self._writers = shared.starters, shared.callers, shared.writers
+        self._starters, self._callers = Workers(shared.starters), Workers(shared.callers)
+        self._writers, self._couriers = Workers(shared.writers), Workers(shared.couriers)
         self.taken_over = False
         """Whether it knows everything that an earlier leader has left."""
         self._wire(identity)
@@ -181,6 +185,7 @@ class Wiring:
             self.tasks,
             self.adoption,
             settings.namespaces,
+            self.place.holds,
             self.scheduler.set,
             farewell,
         )
@@ -213,6 +218,7 @@ class Wiring:
             touch=self.statuses.touch,
             may_send=self.lease.valid,
             default_zone=self.settings.default_time_zone,
+            crew=self._couriers,
         )
         post = PostChannel(self.api, self.post, self.lease.valid)
         mail = MailChannel(self.api, self._clock, self.post.permitted, self.lease.valid)

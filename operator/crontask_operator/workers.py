@@ -21,41 +21,26 @@ def was_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-class Workers:
-    """Runs jobs in the order in which they came, `count` at a time."""
+class Crew:
+    """Runs jobs in the order in which they came, `count` at a time. Each shard hands in its own by its `Workers`."""
 
     def __init__(self, name: str, count: int) -> None:
-        self._queue: asyncio.Queue[Job] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[Job, Workers]] = asyncio.Queue()
         self._name, self._count = name, count
         self._tasks: list[asyncio.Task[None]] = []
-        self._busy = 0
 
     def start(self) -> None:
         """Creates the crew; to be called before Kopf runs."""
         self._tasks = [asyncio.create_task(self._work(), name=f"{self._name}-{n}") for n in range(self._count)]
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job, of: "Workers") -> None:
         """Queues a job. Jobs handle their own errors; one that does not is logged, and the crew goes on."""
-        self._queue.put_nowait(job)
+        self._queue.put_nowait((job, of))
 
     @property
     def backlog(self) -> int:
-        """Jobs that wait because the whole crew is busy."""
+        """Jobs of anybody that wait because the whole crew is busy."""
         return self._queue.qsize()
-
-    @property
-    def under_way(self) -> int:
-        """Jobs that are running or waiting."""
-        return self._busy + self._queue.qsize()
-
-    async def idle(self, seconds: float) -> bool:
-        """Waits until nothing is under way; False when the time ran out first."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._queue.join()
-        except TimeoutError:
-            return False
-        return True
 
     async def close(self) -> None:
         """Cancels the crew, whatever it does."""
@@ -65,8 +50,7 @@ class Workers:
 
     async def _work(self) -> None:
         while True:
-            job = await self._queue.get()
-            self._busy += 1
+            job, of = await self._queue.get()
             try:
                 await job()
             except asyncio.CancelledError:
@@ -77,5 +61,45 @@ class Workers:
             except Exception:
                 log.exception("a job failed", crew=self._name)
             finally:
-                self._busy -= 1
-                self._queue.task_done()
+                of.done()
+
+
+class Workers:
+    """A crew as one shard sees it: it knows which jobs are its own."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def submit(self, job: Job) -> None:
+        """Queues a job for the crew."""
+        self._under_way += 1
+        self._idle.clear()
+        self._crew.submit(job, self)
+
+    def done(self) -> None:
+        """A job of ours has ended."""
+        self._under_way -= 1
+        if not self._under_way:
+            self._idle.set()
+
+    @property
+    def backlog(self) -> int:
+        """Jobs that wait because the whole crew is busy, those of other shards included."""
+        return self._crew.backlog
+
+    @property
+    def under_way(self) -> int:
+        """Jobs of ours that are running or waiting."""
+        return self._under_way
+
+    async def idle(self, seconds: float) -> bool:
+        """Waits until nothing of ours is under way; False when the time ran out first."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True

@@ -124,6 +124,7 @@ def test_the_operator_reads_every_variable_that_it_is_given(render: Render) -> N
     bodies = render(
         {
             "operator": {
+                "shards": 4,
                 "watchNamespaces": ["a", "b"],
                 "defaultTimeZone": "Europe/Berlin",
                 "egress": {"allow": ["10.1.0.0/16", "fd00::/8"], "deny": ["192.0.2.1"]},
@@ -135,6 +136,7 @@ def test_the_operator_reads_every_variable_that_it_is_given(render: Render) -> N
     )
     settings = read_settings(environment(bodies) | {"CRONTASK_LEASE_NAMESPACE": "crontask-system"})
     assert settings.namespaces == ("a", "b")
+    assert settings.shards == 4
     assert settings.default_time_zone == "Europe/Berlin"
     assert [str(network) for network in settings.egress_allow] == ["10.1.0.0/16", "fd00::/8"]
     assert [str(network) for network in settings.egress_deny] == ["192.0.2.1/32"]
@@ -148,6 +150,7 @@ def test_the_variables_by_default(render: Render) -> None:
         "CRONTASK_METRICS_ADDRESS": "0.0.0.0:9100",
         "CRONTASK_LEASE_NAMESPACE": "metadata.namespace",
         "CRONTASK_SERVICE_ACCOUNT": "crontask-operator",
+        "CRONTASK_SHARDS": "1",
         "CRONTASK_LOG_FORMAT": "json",
         "CRONTASK_LOG_LEVEL": "INFO",
     }

@@ -25,7 +25,7 @@ TASKS = {
     ("", "secrets"): {"get"},
     ("events.k8s.io", "events"): {"create"},
 }
-LEASES = {("coordination.k8s.io", "leases"): {"get", "create", "patch"}}
+LEASES = {("coordination.k8s.io", "leases"): {"get", "list", "watch", "create", "patch", "delete"}}
 EGRESS = {("discovery.k8s.io", "endpointslices"): {"get"}}
 
 

@@ -10,7 +10,7 @@ from crontask_core.names import Key
 from crontask_kube.client import ApiClient
 from crontask_operator.index import Run
 from crontask_operator.records import Records
-from crontask_operator.workers import Workers
+from crontask_operator.workers import Crew, Workers
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -30,8 +30,8 @@ def test_an_execution_that_is_touched_again_before_it_is_written_is_written_once
     """uvloop's handle of a delay of nothing does not tell its time, as asyncio's does."""
 
     async def script() -> list[str]:
-        api, crew = Api(), Workers("writer", 1)
-        records = Records(cast(ApiClient, api), crew, lambda: True, lambda: False)
+        api, crew = Api(), Crew("writer", 1)
+        records = Records(cast(ApiClient, api), Workers(crew), lambda: True, lambda: False)
         saved = asyncio.Event()
         records.on_stored.append(lambda _run: saved.set())
         crew.start()

@@ -121,7 +121,8 @@ def start_operators(settings: Settings, facts: Facts, env: Mapping[str, str]) ->
     program = Path(sys.executable).parent / "crontask-operator"
     for number, port in enumerate(facts.operators, 1):
         if processes.running(state, operator_name(number)) is None:
-            own = operator_environment(state, number, port, facts, env)
+            shards = {"CRONTASK_SHARDS": str(settings.shards)}
+            own = operator_environment(state, number, port, facts, shards | dict(env))
             processes.start(state, operator_name(number), [str(program)], own)
     for number, port in enumerate(facts.operators, 1):
         ready = partial(_answers, state, operator_name(number), port, "/readyz")

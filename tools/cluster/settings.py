@@ -28,6 +28,8 @@ class Settings:
     cache: Path
     operators: int
     """OPERATORS: how many operator processes; 0 for the cluster alone."""
+    shards: int
+    """SHARDS: into how many shards the operators divide all tasks."""
     metrics_port: int
     """METRICS_PORT: metrics and health of the first operator; 0 for any free port."""
     wait: float
@@ -51,6 +53,7 @@ class Settings:
             state=State(Path(folder)),
             cache=cache_folder(environ, home),
             operators=_number(environ, "OPERATORS", 1, range(10)),
+            shards=_number(environ, "SHARDS", 1, range(1, 65)),
             metrics_port=_number(environ, "METRICS_PORT", 9100, range(65536)),
             wait=_number(environ, "CLUSTER_WAIT", 60, range(1, 3601)),
             apiserver_args=_words(environ, "CLUSTER_APISERVER_ARGS"),
