@@ -1,90 +1,96 @@
-"""`python -m bench [ROW…]`: runs the rows, prints the table, writes the results, and tears the cluster down."""
+"""`python -m bench [ROW…]`: runs the rows, prints the table, writes results and README, and tears the cluster down."""
 
-import argparse
 import asyncio
 import os
 import random
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+import time
+import traceback
+from argparse import Namespace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from bench import results
+from bench import readme, results
+from bench.arguments import options, sizes
+from bench.catalogue import ROWS
 from bench.cluster import CHECKOUT, Cluster
-from bench.figures import Line
-from bench.rows import burst, idle, sustained, writes
-from bench.stage import Sizes, Stage, say
+from bench.lines import Line
+from bench.load import clear_all
+from bench.stage import Stage, say
 from bench.table import table
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import SystemClock
 from crontask_kube.config import load
 from crontask_kube.connection import Connection
 
-Row = Callable[[Stage], Awaitable[list[Line]]]
-ROWS: dict[str, Row] = {
-    "pods-burst": burst.pods,
-    "http-burst": burst.http,
-    "pods-sustained": sustained.pods,
-    "http-sustained": sustained.http,
-    "api-writes": writes.writes,
-    "idle": idle.idle,
-}
+RESULTS = CHECKOUT / "bench" / "results"
+LONGEST_ROW = 2400.0
+"""Seconds after which a row is given up."""
 
 
-def main() -> None:
-    """Exit code 0 when everything was measured, whether goals were met or not; 2 for a wrong argument."""
-    options = _options(sys.argv[1:])
+def main() -> int:
+    """Exit code 0 when everything was measured, whether goals were met or not; 1 when a row failed."""
+    asked = options(sys.argv[1:], results=RESULTS)
+    folder = Path(asked.results).resolve()
+    failed: list[str] = []
+    if not asked.readme:
+        lines, failed = _measured(asked, folder)
+        print(table(lines))
+    if folder == RESULTS:
+        readme.write(CHECKOUT / "README.md", RESULTS)
+    for name in failed:
+        say(f"FAILED, see above: {name}")
+    return 1 if failed else 0
+
+
+def _measured(asked: Namespace, folder: Path) -> tuple[list[Line], list[str]]:
+    """All lines, and the rows that failed. The cluster goes whatever happens."""
     signal.signal(signal.SIGTERM, _end)  # so that the cluster goes then too
-    cluster = Cluster(Path(options.state).resolve(), preferred=options.prefer)
-    sizes = Sizes(
-        burst=tuple(options.burst),
-        idle=options.idle,
-        rates=tuple(options.rates),
-        contestants=tuple(options.contestants),
-    )
+    cluster = Cluster(Path(asked.state).resolve(), preferred=asked.prefer, profiled=asked.profile)
     try:
         cluster.up("stock")
-        lines = asyncio.run(_run(cluster, options, sizes))
+        return asyncio.run(_run(cluster, asked, folder))
     finally:
-        if not options.keep:
+        if not asked.keep:
             cluster.down()
-    print(table(lines))
 
 
-def _options(argv: list[str]) -> argparse.Namespace:
-    default = Sizes()
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", choices=[[], *ROWS], metavar="ROW", help=", ".join(ROWS))
-    parser.add_argument("--burst", type=int, nargs="+", default=list(default.burst), help="tasks due at one instant")
-    parser.add_argument("--idle", type=int, default=default.idle, help="tasks that wait")
-    parser.add_argument("--rates", type=int, nargs="+", default=list(default.rates), help="starts a second to try")
-    parser.add_argument("--contestants", nargs="+", default=list(default.contestants), choices=default.contestants)
-    parser.add_argument("--seed", type=int, default=int(datetime.now(UTC).timestamp()), help="of the order")
-    parser.add_argument("--state", default=str(CHECKOUT / ".cluster-bench"), help="state folder of the cluster")
-    parser.add_argument("--results", default=str(CHECKOUT / "bench" / "results"), help="folder for the results")
-    parser.add_argument("--prefer", action="store_true", help="take the processors before others (needs root)")
-    parser.add_argument("--keep", action="store_true", help="leave the cluster running")
-    return parser.parse_args(argv)
-
-
-async def _run(cluster: Cluster, options: argparse.Namespace, sizes: Sizes) -> list[Line]:
+async def _run(cluster: Cluster, asked: Namespace, folder: Path) -> tuple[list[Line], list[str]]:
     connection = await load(dict(os.environ), clock=SystemClock(), kubeconfig=str(cluster.kubeconfig))
     api = ApiClient(connection, clock=SystemClock())
-    stage = Stage(cluster, api, sizes, random.Random(options.seed))
-    asked = {"seed": options.seed, "preferred": options.prefer}
+    stage = Stage(cluster, api, sizes(asked), random.Random(asked.seed))
+    facts = {"seed": asked.seed, "preferred": asked.prefer, "repetitions": asked.repetitions}
     every: list[Line] = []
+    failed: list[str] = []
     try:
-        for name in options.rows or ROWS:
-            lines = await ROWS[name](stage)
-            facts = {"commit": results.commit(CHECKOUT), **asked, **results.machine(await _version(connection))}
-            path = results.write(Path(options.results), name, lines, facts, datetime.now(UTC))
-            say(f"written: {path.name}")
+        version = await _version(connection)
+        for name in asked.rows or ROWS:
+            began = time.monotonic()
+            lines = await _row(stage, name)
+            say(f"{name}: took {time.monotonic() - began:.0f} s")
+            if lines is None:
+                failed.append(name)
+                continue
+            known = {"commit": results.commit(CHECKOUT), **facts, **results.machine(version)}
+            known["seconds"] = round(time.monotonic() - began)
+            say(f"written: {results.write(folder, name, lines, known, datetime.now(UTC)).name}")
             every += lines
     finally:
         await api.close()
-    return every
+    return every, failed
+
+
+async def _row(stage: Stage, name: str) -> list[Line] | None:
+    """What a row has measured; None when it failed, which keeps no other from its turn."""
+    try:
+        async with asyncio.timeout(LONGEST_ROW):
+            return await ROWS[name].measure(stage)
+    except Exception:
+        traceback.print_exc()
+        await clear_all(stage.api)
+        return None
 
 
 async def _version(connection: Connection) -> str:
@@ -98,4 +104,4 @@ def _end(number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

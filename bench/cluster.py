@@ -26,10 +26,10 @@ UP_SECONDS = 1800  # the first `up` on a machine builds Kubernetes
 
 
 class Cluster:
-    """One cluster with its witnesses; `folder` is its state folder."""
+    """One cluster with its witnesses; `folder` is its state folder; `profiled`: operators in it are sampled."""
 
-    def __init__(self, folder: Path, *, preferred: bool = False) -> None:
-        self.folder, self._preferred = folder, preferred
+    def __init__(self, folder: Path, *, preferred: bool = False, profiled: bool = False) -> None:
+        self.folder, self.profiled, self._preferred = folder, profiled, preferred
         self._audit_log = folder / "logs" / "audit.jsonl"
         self.native: Native | None = None
         self._env = {

@@ -1,14 +1,15 @@
-"""The numbers of a row: how values are spread, how two of them compare, and whether a goal is met. Pure.
+"""The numbers of a row: how values are spread, and what several repetitions make together. Pure.
 
-Times are seconds. A quantile is the nearest-rank one: a value that was really measured, never an interpolation.
+Times are seconds. A quantile is the nearest-rank one: a value that was really measured, never an interpolation. What
+is told of repetitions is the median with the least and the largest. A figure that never came is infinite; JSON, which
+knows no infinity, says null.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
-Unit = Literal["s", "/s", "writes", "KB"]
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,12 @@ class Spread:
 
     def to_json(self) -> dict[str, Any]:
         times = {"p50": self.p50, "p99": self.p99, "max": self.largest}
-        known = {name: round(value, 6) if math.isfinite(value) else None for name, value in times.items()}
-        return {"count": self.count, "missing": self.missing, **known}
+        return {"count": self.count, "missing": self.missing, **{name: _known(v) for name, v in times.items()}}
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> "Spread":
+        p50, p99, largest = (_number(body[name]) for name in ("p50", "p99", "max"))
+        return cls(body["count"], p50, p99, largest, body["missing"])
 
 
 Value = Spread | float
@@ -44,61 +49,67 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def deciding(value: Value) -> float:
-    """What a value is judged by: the 99th percentile of a spread, a plain number itself."""
-    return value.p99 if isinstance(value, Spread) else value
-
-
 @dataclass(frozen=True)
-class Goal:
-    """What was to be reached, and whether it was."""
+class Middle:
+    """One figure over the repetitions."""
 
-    text: str
-    met: bool
+    median: float
+    least: float
+    most: float
 
-
-def at_most(value: float, limit: float, text: str) -> Goal:
-    """The value itself has a limit."""
-    return Goal(text, value <= limit)
-
-
-def share_of(ours: Value, rival: Value, share: float, text: str) -> Goal:
-    """Ours is at most this share of the rival's (for what is better when small)."""
-    return Goal(text, deciding(ours) <= deciding(rival) * share)
-
-
-def times_of(ours: Value, rival: Value, factor: float, text: str) -> Goal:
-    """Ours is at least this multiple of the rival's (for what is better when large)."""
-    return Goal(text, deciding(ours) >= deciding(rival) * factor)
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the table: a measure of ours beside the rival's, where there is one."""
-
-    measure: str
-    unit: Unit
-    ours: Value
-    stock: Value | None = None
-    tuned: Value | None = None
-    goals: tuple[Goal, ...] = ()
-    details: dict[str, float] = field(default_factory=dict)
-    """What the result file tells besides."""
-
-    def ratio(self, rival: Value | None) -> float | None:
-        """How many times better ours is than the rival's; None without a rival or a meaning."""
-        if rival is None:
-            return None
-        ours, theirs = deciding(self.ours), deciding(rival)
-        better, base = (ours, theirs) if self.unit == "/s" else (theirs, ours)
-        return better / base if base and math.isfinite(better) and math.isfinite(base) else None
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Middle":
+        every = sorted(values)
+        return cls(median(every), every[0], every[-1])
 
     def to_json(self) -> dict[str, Any]:
-        sides = {"ours": self.ours, "native_stock": self.stock, "native_tuned": self.tuned}
-        return {
-            "measure": self.measure,
-            "unit": self.unit,
-            **{name: side.to_json() if isinstance(side, Spread) else side for name, side in sides.items()},
-            "goals": [{"text": goal.text, "met": goal.met} for goal in self.goals],
-            "details": {name: round(value, 4) for name, value in self.details.items()},
-        }
+        return {"median": _known(self.median), "min": _known(self.least), "max": _known(self.most)}
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """What the repetitions of one contestant have measured, in their order: spreads, or plain numbers."""
+
+    values: tuple[Value, ...]
+
+    @property
+    def deciding(self) -> Middle:
+        """What is compared and judged: the 99th percentile of spreads, plain numbers themselves."""
+        return Middle.of(value.p99 if isinstance(value, Spread) else value for value in self.values)
+
+    @property
+    def half(self) -> Middle | None:
+        """The medians of spreads; None for plain numbers."""
+        spreads = [value.p50 for value in self.values if isinstance(value, Spread)]
+        return Middle.of(spreads) if spreads else None
+
+    @property
+    def missing(self) -> int:
+        """Starts that never came, in all repetitions."""
+        return sum(value.missing for value in self.values if isinstance(value, Spread))
+
+    def to_json(self) -> dict[str, Any]:
+        every = [value.to_json() if isinstance(value, Spread) else _known(value) for value in self.values]
+        if self.half is None:
+            return {"value": self.deciding.to_json(), "repetitions": every}
+        figures = {"p50": self.half.to_json(), "p99": self.deciding.to_json(), "missing": self.missing}
+        return {**figures, "repetitions": every}
+
+    @classmethod
+    def from_json(cls, body: Any) -> "Repeated":
+        """Of a result file; files from before there were repetitions hold one value alone."""
+        every = body["repetitions"] if isinstance(body, dict) and "repetitions" in body else [body]
+        return cls(tuple(Spread.from_json(each) if isinstance(each, dict) else _number(each) for each in every))
+
+
+def once(value: Value) -> Repeated:
+    """What was measured a single time."""
+    return Repeated((value,))
+
+
+def _known(value: float) -> float | None:
+    return round(value, 6) if math.isfinite(value) else None
+
+
+def _number(value: float | None) -> float:
+    return math.inf if value is None else float(value)

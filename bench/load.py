@@ -10,6 +10,8 @@ from crontask_kube.errors import AlreadyExists, NotFound
 from crontask_kube.resources import EXECUTIONS, PODS, TASKS, Resource
 
 AT_ONCE = 24
+PREFIX = "bench-"
+"""Of all namespaces that rows use."""
 
 
 async def namespace(api: ApiClient, name: str) -> None:
@@ -52,6 +54,13 @@ async def clear(api: ApiClient, space: str) -> None:
     async with asyncio.timeout(60):
         while (await api.list(PODS, space, metadata_only=True)).items:  # noqa: ASYNC110 - awaits the cluster
             await asyncio.sleep(0.2)
+
+
+async def clear_all(api: ApiClient) -> None:
+    """Clears every namespace of the benchmark, as a row may have left them that failed."""
+    for body in (await api.list(NAMESPACES, metadata_only=True)).items:
+        if body["metadata"]["name"].startswith(PREFIX):
+            await clear(api, body["metadata"]["name"])
 
 
 async def _free(api: ApiClient, space: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from bench.figures import Line
+from bench.lines import Line
 
 PACKAGES = ("aiohttp", "httpx2", "kopf", "orjson", "pydantic", "uvloop")
 
@@ -56,3 +56,10 @@ def write(folder: Path, row: str, lines: Sequence[Line], facts: dict[str, Any], 
     path = folder / f"{now:%Y-%m-%d}-{row}.json"
     path.write_bytes(orjson.dumps(document(row, lines, facts, now), option=orjson.OPT_INDENT_2) + b"\n")
     return path
+
+
+def newest(folder: Path) -> dict[str, dict[str, Any]]:
+    """The latest result of each row, by row; files that hold no lines (reports of other tools) are passed over."""
+    documents = [orjson.loads(file.read_bytes()) for file in folder.glob("*.json")]
+    rows = [body for body in documents if isinstance(body, dict) and {"row", "lines", "measured_at"} <= body.keys()]
+    return {body["row"]: body for body in sorted(rows, key=lambda body: str(body["measured_at"]))}

@@ -4,7 +4,7 @@ import asyncio
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bench.cluster import Cluster
@@ -17,12 +17,16 @@ class Sizes:
 
     burst: tuple[int, ...] = (1000,)
     """Tasks due at one instant; a run for each."""
-    idle: int = 2000
-    probe_seconds: int = 60
-    rates: tuple[int, ...] = (10, 15, 22, 33, 50, 75, 110, 165, 250, 375)
+    idle: int = 10_000
+    probe_seconds: int = 40
+    """How long one task among the idle ones is watched, in each repetition."""
+    rates: tuple[int, ...] = (10, 15, 22, 33, 50, 75, 110, 165, 250, 375, 560)
     """Starts per second that are tried, from the middle on."""
     rate_seconds: int = 15
+    minutes: float = 10
+    """How long HTTP executions are counted that go on and on."""
     contestants: tuple[str, ...] = ("ours", "stock", "tuned")
+    repetitions: int = 3
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,21 @@ class Stage:
     api: ApiClient
     sizes: Sizes
     chance: random.Random
-    paces: dict[str, float] = field(default_factory=dict)
-    """Starts a second of the rivals while they worked through a burst, as far as this run has measured it."""
+    paces: dict[str, list[float]] = field(default_factory=dict)
+    """Starts a second of the rivals while they worked through a burst, as often as this run has measured it."""
+
+    def turns(self, contestants: Sequence[str] | None = None) -> Iterator[str]:
+        """Whose turn it is, all repetitions one after the other; says so."""
+        names = self.sizes.contestants if contestants is None else contestants
+        order = turns(names, self.sizes.repetitions, self.chance)
+        for number, name in enumerate(order):
+            say(f"  {name}, repetition {number // len(names) + 1} of {self.sizes.repetitions}")
+            yield name
+
+
+def turns(contestants: Sequence[str], repetitions: int, chance: random.Random) -> list[str]:
+    """In each repetition everybody has one turn, in an order of its own: what changes with time meets all alike."""
+    return [name for _ in range(repetitions) for name in chance.sample(contestants, len(contestants))]
 
 
 def say(text: str) -> None:

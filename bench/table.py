@@ -1,23 +1,25 @@
-"""The table that `make bench` prints. Pure."""
+"""The table of results, as `make bench` prints it and as the README shows it. Pure."""
 
 import math
 from collections.abc import Sequence
 
-from bench.figures import Line, Spread, Unit, Value
+from bench.figures import Middle, Repeated
+from bench.lines import Line, Unit
 
 HEAD = ("MEASURE", "OURS p50 / p99", "NATIVE STOCK", "NATIVE TUNED", "TIMES BETTER", "TO REACH", "MET")
 
 
 def table(lines: Sequence[Line]) -> str:
     """All lines, in columns."""
-    rows = [HEAD, *(_row(line) for line in lines)]
+    rows = [HEAD, *(cells(line) for line in lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
 
 
-def _row(line: Line) -> tuple[str, ...]:
+def cells(line: Line) -> tuple[str, ...]:
+    """The texts of one line, as many as HEAD has."""
     ratios = [_ratio(line.ratio(rival)) for rival in (line.stock, line.tuned)]
     return (
         line.measure,
@@ -30,14 +32,18 @@ def _row(line: Line) -> tuple[str, ...]:
     )
 
 
-def shown(value: Value | None, unit: Unit) -> str:
-    """A value as a person reads it."""
-    if value is None:
+def shown(side: Repeated | None, unit: Unit) -> str:
+    """What a person reads of the repetitions: medians, then how far the deciding figure went down and up."""
+    if side is None:
         return "–"
-    if isinstance(value, Spread):
-        missing = f" ({value.missing} missing)" if value.missing else ""
-        return f"{_one(value.p50, unit)} / {_one(value.p99, unit)}{missing}"
-    return _one(value, unit)
+    missing = f", {side.missing} missing" if side.missing else ""
+    figures = [_one(middle.median, unit) for middle in (side.half, side.deciding) if middle is not None]
+    return " / ".join(figures) + _range(side.deciding, unit) + missing
+
+
+def _range(middle: Middle, unit: Unit) -> str:
+    least, most = _one(middle.least, unit), _one(middle.most, unit)
+    return "" if least == most else f" ({least}…{most})"
 
 
 def _one(value: float, unit: Unit) -> str:
@@ -45,6 +51,8 @@ def _one(value: float, unit: Unit) -> str:
         return "never"
     if unit == "s":
         return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.2f} s"
+    if not unit:
+        return f"{value:,.0f}"
     return f"{value:.0f}/s" if unit == "/s" and value >= 20 else f"{value:.2f} {unit}".replace(" /s", "/s")
 
 

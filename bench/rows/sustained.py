@@ -10,16 +10,17 @@ import asyncio
 import math
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from bench.audit import Write, created
 from bench.contestant import running
-from bench.figures import Goal, Line, times_of
+from bench.lines import Line, at_least, times_of
 from bench.load import clear, create, namespace
 from bench.objects import http_action, pod_action, task
 from bench.received import at_path
-from bench.rows.burst import native_pace
+from bench.rows.burst import native_paces
 from bench.stage import Stage, say, until
 from crontask_kube.resources import TASKS
 
@@ -31,42 +32,43 @@ SHARE = 0.99
 
 async def pods(stage: Stage) -> list[Line]:
     """Pods created, beside the CronJob controller's pace."""
-    kept = await _climb(stage, "pods")
-    paces = {name: await native_pace(stage, name) for name in stage.sizes.contestants if name != "ours"}
-    goals: list[Goal] = []
-    if "stock" in paces:
-        goals.append(times_of(kept, paces["stock"], 15, "≥ 15 × stock"))
-    if "tuned" in paces:
-        goals.append(times_of(kept, paces["tuned"], 2, "≥ 2 × tuned"))
-    return [Line("pod starts kept up, on time", "/s", kept, paces.get("stock"), paces.get("tuned"), tuple(goals))]
+    kept = await _climbs(stage, "pods")
+    goals = (("stock", times_of, 15, "≥ 15 × stock"), ("tuned", times_of, 2, "≥ 2 × tuned"))
+    sides = {"ours": kept, **await native_paces(stage)}
+    return [Line.beside("pod starts kept up, on time", "/s", sides, goals)]
 
 
 async def http(stage: Stage) -> list[Line]:
     """HTTP calls received."""
-    kept = await _climb(stage, "http")
-    return [Line("HTTP calls kept up, on time", "/s", kept, goals=(Goal("≥ 100/s", kept >= 100),))]
+    line = Line.beside("HTTP calls kept up, on time", "/s", {"ours": await _climbs(stage, "http")}, ())
+    return [replace(line, goals=(at_least(line.ours.deciding.median, 100, "≥ 100/s"),))]
 
 
-async def _climb(stage: Stage, kind: str) -> float:
-    """The highest rate of the ladder that is kept; 0 where none is."""
+async def _climbs(stage: Stage, kind: str) -> list[float]:
+    """The highest rate that is kept, in each repetition; each begins where the one before has ended."""
     rates = sorted(stage.sizes.rates)
-    place = len(rates) // 2
-    best, first = 0.0, await _kept(stage, kind, rates[place])
-    step = 1 if first else -1
-    passed = first
-    while passed == first:
-        best = max(best, rates[place] if passed else 0.0)
+    found: list[float] = []
+    for _ in stage.turns(["ours"]):
+        place = rates.index(int(found[-1])) if found and found[-1] else len(rates) // 2
+        found.append(await _climb(stage, kind, rates, place))
+    return found
+
+
+async def _climb(stage: Stage, kind: str, rates: Sequence[int], place: int) -> float:
+    """The highest rate of the ladder that is kept, tried from one place upwards or downwards; 0 where none is."""
+    passed = first = await _kept(stage, kind, rates[place])
+    best, step = (float(rates[place]), 1) if first else (0.0, -1)
+    while passed == first and 0 <= place + step < len(rates):
         place += step
-        if not 0 <= place < len(rates):
-            return best
         passed = await _kept(stage, kind, rates[place])
-    return max(best, float(rates[place]) if passed else 0.0)
+        best = float(rates[place]) if passed else best
+    return best
 
 
 async def _kept(stage: Stage, kind: str, rate: int) -> bool:
     """Whether so many starts a second are on time."""
     share = await _share(stage, kind, rate)
-    say(f"{rate} {kind} a second: {share:.1%} on time")
+    say(f"    {rate} {kind} a second: {share:.1%} on time")
     return share >= SHARE
 
 

@@ -1,9 +1,9 @@
-"""Quantiles, comparisons and goals."""
+"""Quantiles, and what several repetitions make together."""
 
 import math
 
 import pytest
-from bench.figures import Line, Spread, at_most, quantile, share_of, times_of
+from bench.figures import Middle, Repeated, Spread, once, quantile
 
 HUNDRED = [float(n) for n in range(1, 101)]
 
@@ -46,26 +46,35 @@ def test_more_starts_than_expected_are_not_missing_ones() -> None:
     assert Spread.of([1.0, 2.0], expected=1).missing == 0
 
 
-def test_goals_look_at_the_99th_percentile() -> None:
-    ours, rival = Spread.of([*HUNDRED[:99], 10_000.0]), Spread.of([value * 2 for value in HUNDRED])
-    assert at_most(1.0, 1.0, "").met
-    assert not at_most(1.001, 1.0, "").met
-    assert share_of(ours, rival, 1 / 2, "").met
-    assert not share_of(ours, rival, 1 / 3, "").met
-    assert times_of(30.0, 2.0, 15, "").met
-    assert not times_of(29.9, 2.0, 15, "").met
+def test_repetitions_are_told_by_their_median_and_how_far_they_went() -> None:
+    spreads = (Spread(9, 1.0, 5.0, 5.0), Spread(9, 3.0, 4.0, 6.0), Spread(9, 2.0, math.inf, math.inf, 1))
+    side = Repeated(spreads)
+    assert side.half == Middle(2.0, 1.0, 3.0)
+    assert side.deciding == Middle(5.0, 4.0, math.inf)
+    assert side.missing == 1
+    assert side.to_json() == {
+        "p50": {"median": 2.0, "min": 1.0, "max": 3.0},
+        "p99": {"median": 5.0, "min": 4.0, "max": None},
+        "missing": 1,
+        "repetitions": [spread.to_json() for spread in spreads],
+    }
+
+
+def test_plain_numbers_have_one_figure() -> None:
+    side = Repeated((50.0, 75.0))
+    assert side.half is None
+    assert side.to_json() == {"value": {"median": 62.5, "min": 50.0, "max": 75.0}, "repetitions": [50.0, 75.0]}
 
 
 @pytest.mark.parametrize(
-    ("unit", "ours", "rival", "expected"),
-    [("s", 2.0, 20.0, 10.0), ("/s", 20.0, 2.0, 10.0), ("writes", 5.0, 15.0, 3.0), ("s", 0.0, 1.0, None)],
+    "side",
+    [once(2.0), Repeated((1.0, math.inf)), once(Spread(1, 0.5, 1.0, math.inf, 1)), Repeated((Spread.of([1.0]),) * 3)],
 )
-def test_the_ratio_says_how_many_times_better(unit: str, ours: float, rival: float, expected: float | None) -> None:
-    line = Line("m", unit, ours, rival)  # type: ignore[arg-type]
-    assert line.ratio(line.stock) == expected
+def test_what_was_written_is_read_again(side: Repeated) -> None:
+    assert Repeated.from_json(side.to_json()) == side
 
 
-def test_there_is_no_ratio_without_a_rival_or_with_one_that_never_ends() -> None:
-    line = Line("m", "s", 1.0, math.inf)
-    assert line.ratio(line.stock) is None
-    assert line.ratio(line.tuned) is None
+def test_files_from_before_there_were_repetitions_are_read() -> None:
+    body = {"count": 1, "missing": 0, "p50": 0.5, "p99": 1.0, "max": 1.0}
+    assert Repeated.from_json(body) == once(Spread(1, 0.5, 1.0, 1.0))
+    assert Repeated.from_json(8.4) == once(8.4)

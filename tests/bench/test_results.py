@@ -2,14 +2,16 @@
 
 import json
 import platform
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench import results
-from bench.figures import Line, Spread, at_most
+from bench.figures import Spread, once
+from bench.lines import Line, at_most
 
 NOW = datetime(2026, 11, 22, 17, 5, 6, tzinfo=UTC)
-LINE = Line("m", "s", Spread.of([0.1234567]), 2.0, goals=(at_most(0.1, 1.0, "≤ 1 s"),), details={"x": 1.23456})
+OURS = once(Spread.of([0.1234567]))
+LINE = Line("m", "s", OURS, once(2.0), goals=(at_most(0.1, 1.0, "≤ 1 s"),), details={"x": 1.23456})
 
 
 def test_a_result_holds_figures_goals_and_facts(tmp_path: Path) -> None:
@@ -23,8 +25,8 @@ def test_a_result_holds_figures_goals_and_facts(tmp_path: Path) -> None:
             {
                 "measure": "m",
                 "unit": "s",
-                "ours": {"count": 1, "missing": 0, "p50": 0.123457, "p99": 0.123457, "max": 0.123457},
-                "native_stock": 2.0,
+                "ours": OURS.to_json(),
+                "native_stock": {"value": {"median": 2.0, "min": 2.0, "max": 2.0}, "repetitions": [2.0]},
                 "native_tuned": None,
                 "goals": [{"text": "≤ 1 s", "met": True}],
                 "details": {"x": 1.2346},
@@ -38,3 +40,11 @@ def test_the_facts_name_neither_host_nor_path() -> None:
     assert "v1.36.3" in text
     assert platform.node() not in text
     assert "/home" not in text
+
+
+def test_the_newest_result_of_each_row_counts(tmp_path: Path) -> None:
+    for row, days in (("pods-burst", (0, 2, 1)), ("idle", (1,))):
+        for day in days:
+            results.write(tmp_path, row, [LINE], {"day": day}, NOW + timedelta(days=day))
+    (tmp_path / "2026-11-30-time-campaign.json").write_text('{"cases": 1}')
+    assert {row: body["day"] for row, body in results.newest(tmp_path).items()} == {"pods-burst": 2, "idle": 1}

@@ -1,12 +1,15 @@
 """What the rows compute from what they have seen."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from bench.audit import NATIVE, OPERATOR, Write
+from bench.figures import Spread
+from bench.rows.idle import Run, lines
 from bench.rows.sustained import lateness_of_pods, on_time
-from bench.rows.writes import SPACES, native_writes, per_execution
+from bench.rows.writes import SPACES, WINDOW, native_writes, per_execution, within
 from bench.standin import succeeded
 
 from crontask_core.pods import pod_facts
@@ -46,6 +49,12 @@ def test_leases_are_shared_by_all_executions() -> None:
     }
 
 
+def test_a_write_belongs_to_one_window() -> None:
+    found = [replace(write("create", "pods", "pods"), at=at) for at in (-0.1, 0.0, WINDOW - 0.1, float(WINDOW))]
+    assert [w.at for w in within(found, 0.0)] == [0.0, WINDOW - 0.1]
+    assert [w.at for w in within(found, WINDOW)] == [float(WINDOW)]
+
+
 def test_nothing_recorded_is_an_error_and_no_figure() -> None:
     with pytest.raises(RuntimeError, match="no execution of pods"):
         per_execution([write("patch", "leases", "crontask-system")], "pods")
@@ -65,3 +74,14 @@ def test_the_stand_in_ends_a_pod_as_a_kubelet_would() -> None:
     }
     facts = pod_facts(body)
     assert (facts.phase, facts.exit_code, facts.ended_as) == ("Succeeded", 0, "Completed")
+
+
+def test_memory_is_what_waiting_tasks_add_to_a_process_without_any() -> None:
+    spread = Spread.of([0.004])
+    runs = [Run(1.0, 2.0, mib * 2**20, spread, spread) for mib in (60, 70, 62)]
+    memory, call, pod, ready, first = lines(1024, [50 * 2**20, 40 * 2**20, 51 * 2**20], 80 * 2**20, runs)
+    assert memory.ours.values == (10.0, 20.0, 12.0)
+    assert not memory.goals[0].met
+    assert memory.details["filled_one_by_one_kb_each"] == 30.0
+    assert (ready.ours.deciding.median, first.ours.deciding.median) == (1.0, 2.0)
+    assert [goal.met for line in (call, pod, first) for goal in line.goals] == [True] * 5

@@ -3,7 +3,8 @@
 import math
 
 import pytest
-from bench.figures import Line, Spread, Unit, Value, at_most
+from bench.figures import Repeated, Spread, Value, once
+from bench.lines import Line, Unit, at_most
 from bench.table import HEAD, shown, table
 
 
@@ -19,17 +20,27 @@ from bench.table import HEAD, shown, table
         (5.37, "writes", "5.37 writes"),
         (3.2, "KB", "3.20 KB"),
         (Spread(2, 0.5, 1.25, 1.25), "s", "500.0 ms / 1.25 s"),
-        (Spread(98, 1.0, math.inf, math.inf, 2), "s", "1.00 s / never (2 missing)"),
+        (Spread(98, 1.0, math.inf, math.inf, 2), "s", "1.00 s / never, 2 missing"),
+        (60_000.0, "", "60,000"),
     ],
 )
 def test_values_are_written_for_people(value: Value | None, unit: Unit, expected: str) -> None:
-    assert shown(value, unit) == expected
+    assert shown(None if value is None else once(value), unit) == expected
+
+
+def test_repetitions_show_how_far_they_went() -> None:
+    spreads = (Spread(1, 0.5, 1.0, 1.0), Spread(1, 0.25, 0.75, 1.0), Spread(1, 0.75, 3.0, 3.0))
+    assert shown(Repeated(spreads), "s") == "500.0 ms / 1.00 s (750.0 ms…3.00 s)"
+    assert shown(Repeated((75.0, 110.0, 110.0)), "/s") == "110/s (75/s…110/s)"
+    assert shown(Repeated((2.0, 2.0)), "KB") == "2.00 KB"
 
 
 def test_columns_are_as_wide_as_their_widest_text() -> None:
     lines = [
-        Line("short", "s", 1.0, 20.0, 4.0, (at_most(1.0, 2.0, "≤ 2 s"), at_most(1.0, 0.5, "≤ 0.5 s"))),
-        Line("a measure with a long name", "KB", 3.0),
+        Line(
+            "short", "s", once(1.0), once(20.0), once(4.0), (at_most(1.0, 2.0, "≤ 2 s"), at_most(1.0, 0.5, "≤ 0.5 s"))
+        ),
+        Line("a measure with a long name", "KB", once(3.0)),
     ]
     head, first, second = table(lines).splitlines()
     for name in HEAD[1:]:

@@ -1,0 +1,48 @@
+"""The command line of the benchmark."""
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.catalogue import ROWS
+from bench.cluster import CHECKOUT
+from bench.stage import Sizes
+
+_ABOUT = "Measures the operator beside the CronJob controller of the same cluster; docs/benchmarks.md tells how."
+
+
+def options(argv: list[str], *, results: Path) -> argparse.Namespace:
+    """What was asked for; a wrong argument ends the process with code 2."""
+    default = Sizes()
+    parser = argparse.ArgumentParser(prog="bench", description=_ABOUT)
+    add = parser.add_argument
+    add("rows", nargs="*", choices=[[], *ROWS], metavar="ROW", help=", ".join(ROWS))
+    add("--repetitions", type=int, default=default.repetitions, help="turns of each contestant")
+    add("--burst", type=int, nargs="+", default=list(default.burst), help="tasks due at one instant")
+    add("--idle", type=int, default=default.idle, help="tasks that wait")
+    add("--rates", type=int, nargs="+", default=list(default.rates), help="starts a second to try")
+    add("--minutes", type=float, default=default.minutes, help="how long http-long goes on")
+    add("--contestants", nargs="+", default=list(default.contestants), choices=default.contestants)
+    add("--seed", type=int, default=int(datetime.now(UTC).timestamp()), help="of the order")
+    add("--state", default=str(CHECKOUT / ".cluster-bench"), help="state folder of the cluster")
+    add("--results", default=str(results), help="folder for the results")
+    add("--prefer", action="store_true", help="take the processors before others (needs root)")
+    add("--profile", action="store_true", help="sample the operator with py-spy, into STATE/profiles")
+    add("--keep", action="store_true", help="leave the cluster running")
+    add("--readme", action="store_true", help="only write the README's table again")
+    asked = parser.parse_args(argv)
+    if asked.repetitions < 1:
+        parser.error("--repetitions: at least 1 is needed")
+    return asked
+
+
+def sizes(asked: argparse.Namespace) -> Sizes:
+    """The sizes of the rows; ours takes part whoever else does."""
+    return Sizes(
+        burst=tuple(asked.burst),
+        idle=asked.idle,
+        rates=tuple(asked.rates),
+        minutes=asked.minutes,
+        contestants=tuple(dict.fromkeys(["ours", *asked.contestants])),
+        repetitions=asked.repetitions,
+    )
