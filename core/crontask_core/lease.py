@@ -75,9 +75,14 @@ def may_take(sighting: Sighting, monotonic: float, *, least_seconds: float) -> b
 
     `least_seconds` is our own duration: a record without one, or with a shorter one, is waited for that long.
     """
+    return monotonic >= free_at(sighting, least_seconds=least_seconds)
+
+
+def free_at(sighting: Sighting, *, least_seconds: float) -> float:
+    """The moment of our monotonic clock at which the Lease may be taken, unless its holder shows itself before."""
     if not sighting.record.holder:
-        return True
-    return monotonic - sighting.since >= max(sighting.record.duration_seconds, least_seconds)
+        return sighting.since
+    return sighting.since + max(sighting.record.duration_seconds, least_seconds)
 
 
 def still_ours(held: LeaseRecord, found: LeaseRecord) -> bool:

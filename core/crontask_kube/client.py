@@ -9,7 +9,7 @@ call takes `within`, the seconds that it may take in all, retries included.
 
 import asyncio
 import random  # noqa: TID251 - the default of an argument; tests pass their own
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -256,7 +256,7 @@ class ApiClient:
         label_selector: str | None = None,
         field_selector: str | None = None,
         seconds: int = 300,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """What happens after a listing, bookmarks included, until the server ends the stream (after `seconds`).
 
         One connection, no retries: on Gone list again, on Unavailable go on from the last event's version. Who leaves

@@ -3,7 +3,8 @@
 Shells read a `Clock` once per pass and hand the value down; the pure core takes
 `now` as an argument and never sees this module. Two times, two uses: `now` is
 what people and manifests speak of and may step, `monotonic` measures how long
-something took or may still be trusted and never goes back.
+something took or may still be trusted and never goes back. It goes on while the
+machine is suspended, as the Leases of others do.
 """
 
 import time
@@ -19,7 +20,8 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds since an arbitrary start; never steps, not comparable between processes."""
+        """Seconds since an arbitrary start; never steps, counts a suspended machine's time, not comparable between
+        processes."""
         ...
 
 
@@ -32,4 +34,5 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """See `Clock.monotonic`."""
-        return time.monotonic()
+        # Linux's monotonic clock rests while the machine does; a leader that wakes must know how long that was.
+        return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

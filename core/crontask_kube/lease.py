@@ -1,20 +1,26 @@
 """A shard's Lease in our hand: taking it, keeping it, claiming instants on it, giving it back.
 
-The operator's loop calls `try_acquire` until it holds the shard, then `renew`
-each `renew_seconds`; the scheduler calls `claim` before anything of an instant
-is sent and `valid` right before each send. What to write and who may take is
-decided in `crontask_core.lease`. A write whose answer was lost is looked up
-before anything else happens: a claim has either landed or it has not.
+The operator's loop calls `try_acquire` when it may be free (`free_at`) until it
+holds the shard, then `renew` when that is due (`renew_at`; a claim renews as
+well); the scheduler calls `claim` before anything of an instant is sent and
+`valid` right before each send. What to write and who may take is decided in
+`crontask_core.lease`. A write whose answer was lost is looked up before anything
+else happens: a claim has either landed or it has not. Who waits for the Lease is
+told of each change by a watch (`told`); that a holder is gone is believed only
+together with the version of its last sign of life, so an event that comes late
+can do no harm.
 """
 
 import asyncio
 from datetime import datetime
 from typing import Any
 
+from crontask_core.errors import FieldError
 from crontask_core.lease import (
     LeaseRecord,
     Sighting,
     first_body,
+    free_at,
     may_take,
     release_patch,
     renew_patch,
@@ -22,13 +28,17 @@ from crontask_core.lease import (
     still_ours,
     take_patch,
 )
-from crontask_kube.client import ApiClient
+from crontask_kube.client import ApiClient, Object
 from crontask_kube.clock import Clock
 from crontask_kube.errors import AlreadyExists, Conflict, NotFound, Unavailable
 from crontask_kube.resources import LEASES
 
 MAX_WRITES = 5
 """So often a write is tried that others' edits get in the way of."""
+RENEW_SHARE = 0.3
+"""Share of the duration after which a sign of life is due."""
+WITHIN_SHARE = 0.5
+"""Share of the duration that one request may take: a stuck connection leaves time for a look and another write."""
 MARGIN = 0.1
 """Share of the duration by which we stop trusting our own hold earlier than others stop: clocks differ in speed, and
 a send takes time."""
@@ -45,18 +55,18 @@ class ShardLease:
         name: str,
         identity: str,
         clock: Clock,
-        duration_seconds: float = 3.0,
-        renew_seconds: float = 1.0,
+        duration_seconds: float,
     ) -> None:
         self.name = name
         self.identity = identity
-        self.renew_seconds = renew_seconds
+        self.renew_seconds = duration_seconds * RENEW_SHARE
         self.inherited_through: datetime | None = None
         """The claim as found when we took the shard: no call at or below it may be started."""
         self._client = client
         self._namespace = namespace
         self._clock = clock
         self._duration = duration_seconds
+        self._within = duration_seconds * WITHIN_SHARE
         self._lock = asyncio.Lock()
         self._held = False
         self._record: LeaseRecord | None = None
@@ -80,23 +90,58 @@ class ShardLease:
 
     def valid(self) -> bool:
         """Whether nobody else can hold the shard yet, by the monotonic clock. Ask right before each send."""
-        return self._held and self._clock.monotonic() < self._good_since + self._duration * (1 - MARGIN)
+        return self._held and self._clock.monotonic() < self.valid_until
 
-    async def try_acquire(self) -> bool:
+    @property
+    def valid_until(self) -> float:
+        """The monotonic moment at which our right to act ends, unless it is renewed before."""
+        return self._good_since + self._duration * (1 - MARGIN)
+
+    @property
+    def renew_at(self) -> float:
+        """The monotonic moment at which a sign of life is due; each renewal and each claim puts it off."""
+        return self._good_since + self.renew_seconds
+
+    @property
+    def free_at(self) -> float:
+        """The monotonic moment at which the shard may be taken, as far as is known; 0: that has to be looked up."""
+        return free_at(self._sighting, least_seconds=self._duration) if self._sighting else 0.0
+
+    def told(self, body: Object | None) -> None:
+        """The Lease as an event tells of it, or that it is gone. Means nothing to its holder."""
+        try:
+            self._saw(LeaseRecord.from_body(body) if body is not None else None)
+        except FieldError:
+            self._saw(None)  # who wants to take it reads it then, and says what is wrong
+
+    async def try_acquire(self, *, look: bool = True) -> bool:
         """Takes the shard if it is free, was released, or its holder has been still for its duration.
 
+        `look` reads the Lease first; without it what was seen last counts, where there is something.
         Raises Unavailable if nobody knows whether it was taken, FieldError if the claim on it cannot be read.
         """
         async with self._lock:
             if self._held:
                 return True
-            found = await self._read()
-            if found is None:
+            if look or self._sighting is None:
+                self._saw(await self._read())
+            seen = self._sighting
+            if seen is None:
                 return await self._take(None)
-            now = self._clock.monotonic()
-            self._sighting = self._sighting.followed_by(found, now) if self._sighting else Sighting(found, now)
-            self._record = found
-            return may_take(self._sighting, now, least_seconds=self._duration) and await self._take(found)
+            return may_take(seen, self._clock.monotonic(), least_seconds=self._duration) and await self._take(
+                seen.record
+            )
+
+    def _saw(self, found: LeaseRecord | None) -> None:
+        """Another reading, while somebody else holds the Lease or nobody does."""
+        if self._held:
+            return
+        if found is None:
+            self._sighting = None
+            return
+        now = self._clock.monotonic()
+        self._sighting = self._sighting.followed_by(found, now) if self._sighting else Sighting(found, now)
+        self._record = found
 
     async def renew(self) -> bool:
         """A sign of life. False when the shard is lost; raises Unavailable when that is unknown."""
@@ -136,13 +181,15 @@ class ShardLease:
         try:
             written = LeaseRecord.from_body(await (self._patch(body) if record else self._create(body)))
         except NotFound:
+            self._sighting = None
             return False
         except (Conflict, AlreadyExists, Unavailable):
             found = await self._read()
             if found is None or not shows(found, body):
+                self._saw(found)
                 return False
             written = found
-        self._record, self._good_since, self._held = written, started, True
+        self._record, self._good_since, self._held, self._sighting = written, started, True, None
         self.inherited_through = written.claimed_through
         return True
 
@@ -184,13 +231,13 @@ class ShardLease:
 
     async def _read(self, known_claim: datetime | None = None) -> LeaseRecord | None:
         try:
-            body = await self._client.get(LEASES, self._namespace, self.name, within=self.renew_seconds)
+            body = await self._client.get(LEASES, self._namespace, self.name, within=self._within)
         except NotFound:
             return None
         return LeaseRecord.from_body(body, known_claim=known_claim)
 
     async def _patch(self, body: dict[str, Any]) -> dict[str, Any]:
-        return await self._client.patch(LEASES, self._namespace, self.name, body, within=self.renew_seconds)
+        return await self._client.patch(LEASES, self._namespace, self.name, body, within=self._within)
 
     async def _create(self, body: dict[str, Any]) -> dict[str, Any]:
-        return await self._client.create(LEASES, self._namespace, body, within=self.renew_seconds)
+        return await self._client.create(LEASES, self._namespace, body, within=self._within)

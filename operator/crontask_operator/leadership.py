@@ -1,13 +1,24 @@
-"""Holds the shard's Lease: acquires it, renews it, and says when it is won or lost."""
+"""Holds a shard's Lease: acquires it, renews it, and says when it is won or lost.
+
+Who holds it renews it when the last sign of life, claims included, is old
+enough. Who waits for it is told of each sign of life by the watch, and sleeps
+until the moment at which the holder counts as gone; without a watch it looks by
+itself.
+"""
 
 import asyncio
 from collections.abc import Callable
 
 import structlog
 
+from crontask_kube.clock import Clock
 from crontask_kube.errors import KubeError
 from crontask_kube.lease import ShardLease
+from crontask_kube.leasewatch import LeaseWatch
 
+AGAIN_SECONDS = 0.25
+"""After a request that failed."""
+LEAST_SECONDS = 0.005
 log = structlog.get_logger(__name__)
 
 
@@ -22,45 +33,74 @@ class Leadership:
     def __init__(
         self,
         lease: ShardLease,
+        watch: LeaseWatch,
+        clock: Clock,
         *,
-        every_seconds: float,
         on_won: Callable[[], None],
         on_lost: Callable[[], None],
         on_pause: Callable[[], None],
         on_resume: Callable[[], None],
     ) -> None:
-        self._lease, self._every = lease, every_seconds
+        self._lease, self._watch, self._clock = lease, watch, clock
         self._on_won, self._on_lost = on_won, on_lost
         self._on_pause, self._on_resume = on_pause, on_resume
         self._paused = False
         self._leaving = False
+        self._news = asyncio.Event()
         self.holding = False
         self.seen = False
         """Whether the Lease has been read at all, which is what a standby's readiness means."""
+        watch.listeners.append(self._told)
 
     async def run(self) -> None:
         """The loop; ends with `release`."""
         while not self._leaving:
+            self._news.clear()
             try:
                 await self._step()
                 self.seen = True
+                seconds = self._rest_seconds()
             except KubeError as error:
                 log.warning("the Lease cannot be reached", error=str(error))
+                seconds = AGAIN_SECONDS
             except Exception:
                 log.exception("the Lease loop failed")
+                seconds = AGAIN_SECONDS
             self._check()
-            await asyncio.sleep(self._every)
+            await self._sleep(seconds)
+            self._check()
 
     async def _step(self) -> None:
         if self.holding:
-            if not await self._lease.renew():
+            if self._clock.monotonic() >= self._lease.renew_at and not await self._lease.renew():
                 self.holding, self._paused = False, False
                 log.warning("no longer leading")
                 self._on_lost()
-        elif await self._lease.try_acquire():
+        elif await self._lease.try_acquire(look=not self._watch.live):
             self.holding = True
             log.info("leading", claimed_through=str(self._lease.claimed_through))
             self._on_won()
+
+    def _rest_seconds(self) -> float:
+        """How long nothing need be done, if nothing is told meanwhile."""
+        now, lease = self._clock.monotonic(), self._lease
+        if self.holding:
+            return min(lease.renew_at, lease.valid_until if lease.valid() else lease.renew_at) - now
+        if not self._watch.live:
+            return min(lease.renew_seconds, lease.free_at - now) if lease.free_at > now else lease.renew_seconds
+        return lease.free_at - now
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(max(seconds, LEAST_SECONDS)):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    def _told(self, name: str, body: dict[str, object] | None) -> None:
+        if name == self._lease.name and not self.holding:
+            self._lease.told(body)
+            self._news.set()
 
     def _check(self) -> None:
         """Tells when the right to send runs out, and when it is back."""

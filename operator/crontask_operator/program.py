@@ -12,6 +12,7 @@ from typing import Any
 from crontask_core.sharding import Place, shard_of
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
+from crontask_kube.leasewatch import LeaseWatch
 from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.isolation import each
 from crontask_operator.metrics import Metrics
@@ -19,7 +20,7 @@ from crontask_operator.notifier import COURIERS
 from crontask_operator.settings import Settings
 from crontask_operator.shard import Shard
 from crontask_operator.wiring import Shared
-from crontask_operator.workers import Crew
+from crontask_operator.workers import Crew, keep
 
 WRITERS = 6
 """Fewer than the API client has slots, so that records never keep a start waiting."""
@@ -52,9 +53,11 @@ class Operator:
             callers=Crew("caller", settings.http_limit),
             writers=Crew("writer", WRITERS),
             couriers=Crew("courier", COURIERS),
+            lease_watch=LeaseWatch(api, settings.lease_namespace),
         )
         self._crews = (self._shared.starters, self._shared.callers, self._shared.writers, self._shared.couriers)
         self.shards = [Shard(self._shared, Place(number, settings.shards)) for number in range(settings.shards)]
+        self._lease_watch: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Creates crews and loops; to be called once, before Kopf runs."""
@@ -62,6 +65,7 @@ class Operator:
             crew.start()
         for shard in self.shards:
             shard.start()
+        self._lease_watch = asyncio.create_task(keep("lease watch", self._shared.lease_watch.run), name="lease watch")
 
     def shard_of(self, namespace: str) -> Shard:
         """The shard of a namespace: everything in it belongs to one."""
@@ -101,6 +105,9 @@ class Operator:
 
     async def close(self) -> None:
         """Ends loops, crews and connections."""
+        if self._lease_watch is not None:
+            self._lease_watch.cancel()
+            await asyncio.gather(self._lease_watch, return_exceptions=True)
         for shard in self.shards:
             await shard.close()
         for crew in self._crews:

@@ -24,7 +24,7 @@ class Settings:
     shards: int = 1
     """Into how many shards all tasks are divided, each held by one replica; the same for all replicas."""
     lease_namespace: str = "crontask-system"
-    lease_seconds: float = 3.0
+    lease_seconds: float = 2.0
     """How long a leader that was killed blocks its successor."""
     metrics_address: str = "127.0.0.1:9100"
     """Host and port of /healthz, /readyz and /metrics."""

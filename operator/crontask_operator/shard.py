@@ -17,7 +17,7 @@ from crontask_kube.resources import EXECUTIONS, PODS, TASKS
 from crontask_operator.companions import kind_of
 from crontask_operator.leadership import Leadership
 from crontask_operator.wiring import Shared, Wiring
-from crontask_operator.workers import was_cancelled
+from crontask_operator.workers import keep
 
 TAKE_OVER_AGAIN = 1.0
 log = structlog.get_logger(__name__)
@@ -30,7 +30,8 @@ class Shard(Wiring):
         super().__init__(shared, place, leads=lambda: self.leadership.holding)
         self.leadership = Leadership(
             self.lease,
-            every_seconds=self.settings.lease_seconds / 3,
+            shared.lease_watch,
+            shared.clock,
             on_won=self._won,
             on_lost=self._lost,
             on_pause=self._pause,
@@ -49,7 +50,7 @@ class Shard(Wiring):
             "companion statuses": self.companion_statuses.run,
         }
         for name, loop in loops.items():
-            self._loops.append(asyncio.create_task(_keep(name, loop), name=name))
+            self._loops.append(asyncio.create_task(keep(name, loop), name=name))
 
     def receive(self, plural: str, deleted: bool, body: dict[str, Any]) -> None:
         """An object of this shard exists in this state, or was in this state when it went."""
@@ -175,16 +176,3 @@ class Shard(Wiring):
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-
-
-async def _keep(name: str, loop: Callable[[], Awaitable[None]]) -> None:
-    """Runs a loop until it ends or is cancelled itself; what is cancelled inside of it does not end it."""
-    while True:
-        try:
-            await loop()
-        except asyncio.CancelledError:
-            if was_cancelled():
-                raise
-            log.warning("a loop was interrupted and goes on", loop=name)
-        else:
-            return

@@ -14,6 +14,7 @@ from crontask_core.validation import Setting
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
 from crontask_kube.lease import ShardLease
+from crontask_kube.leasewatch import LeaseWatch
 from crontask_operator.accounts import Accounts
 from crontask_operator.adoption import Adoption
 from crontask_operator.backfills import Backfills
@@ -66,6 +67,7 @@ class Shared:
     writers: Crew
     couriers: Crew
     """Send notices."""
+    lease_watch: LeaseWatch
 
 
 class Wiring:

@@ -103,3 +103,16 @@ class Workers:
         except TimeoutError:
             return False
         return True
+
+
+async def keep(name: str, loop: Job) -> None:
+    """Runs a loop until it ends or is cancelled itself; what is cancelled inside of it does not end it."""
+    while True:
+        try:
+            await loop()
+        except asyncio.CancelledError:
+            if was_cancelled():
+                raise
+            log.warning("a loop was interrupted and goes on", loop=name)
+        else:
+            return

@@ -6,13 +6,14 @@ nothing more: after `die()` every call waits for ever.
 """
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import Any, cast
 
 import orjson
 from fakes.apiserver import FakeApiServer, Request
 from fakes.objects import Object, RefusedError
 
-from crontask_kube.client import ApiClient, Listing
+from crontask_kube.client import ApiClient, Event, Listing
 from crontask_kube.errors import NotFound, Unavailable, error_of
 from crontask_kube.resources import SERVICE_ACCOUNTS, Resource
 
@@ -109,6 +110,25 @@ class DirectApi:
         log = self._server.logs.get((namespace, pod, container), b"")
         await asyncio.sleep(LATENCY)
         return log[-limit_bytes:].decode(), len(log) > limit_bytes
+
+    async def watch(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        resource_version: str,
+        label_selector: str | None = None,
+        **_: Any,
+    ) -> AsyncGenerator[Event, None]:
+        await self._arrive()
+        query = {"resourceVersion": resource_version, "labelSelector": label_selector or ""}
+        request = Request("watch", resource.plural, namespace or "", "", "", query, None, {})
+        self._server.requests.append(request)
+        async for type_, found in self._server._events(self._server._kind(resource), request):
+            await self._arrive()
+            if type_ == "ERROR":
+                raise error_of("watch", found["code"], orjson.dumps(found), {})
+            yield Event(type_, found)
 
     async def _send(
         self,

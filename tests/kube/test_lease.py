@@ -20,8 +20,8 @@ LATER = NOON + timedelta(seconds=1)
 SPACE, NAME = "crontask-system", "crontask-shard-0"
 
 
-def replica(client: ApiClient, clock: ManualClock, identity: str, *, renew_seconds: float = 1.0) -> ShardLease:
-    return ShardLease(client, namespace=SPACE, name=NAME, identity=identity, clock=clock, renew_seconds=renew_seconds)
+def replica(client: ApiClient, clock: ManualClock, identity: str, *, seconds: float = 3.0) -> ShardLease:
+    return ShardLease(client, namespace=SPACE, name=NAME, identity=identity, clock=clock, duration_seconds=seconds)
 
 
 @pytest.fixture
@@ -95,6 +95,69 @@ async def test_wall_clocks_of_others_are_not_trusted(
     clock.step(3600)
     assert not await one.try_acquire()
     assert spec(server)["renewTime"].startswith("2026-02-28")
+
+
+async def test_who_is_told_of_each_sign_of_life_need_not_look(
+    one: ShardLease, two: ShardLease, clock: ManualClock, server: FakeApiServer
+) -> None:
+    await one.try_acquire()
+    two.told(server.object(LEASES, NAME, SPACE))
+    clock.advance(2)
+    await one.renew()
+    two.told(server.object(LEASES, NAME, SPACE))
+    assert two.free_at == clock.monotonic() + 3
+    clock.advance(2.99)
+    assert not await two.try_acquire(look=False)
+    clock.advance(0.02)
+    asked = len(server.seen("get", LEASES))
+    assert await two.try_acquire(look=False)
+    assert len(server.seen("get", LEASES)) == asked
+
+
+async def test_an_event_that_comes_late_takes_nothing_from_a_holder_that_lives(
+    one: ShardLease, two: ShardLease, clock: ManualClock, server: FakeApiServer
+) -> None:
+    await one.try_acquire()
+    two.told(server.object(LEASES, NAME, SPACE))
+    clock.advance(2)
+    await one.renew()  # the watch does not tell of it
+    clock.advance(1)
+    assert not await two.try_acquire(look=False)
+    assert one.valid()
+    assert two.free_at == clock.monotonic() + 3  # found out by the refused write
+    clock.advance(3)
+    assert await two.try_acquire(look=False)
+
+
+async def test_what_the_watch_tells_of_a_lease_that_is_gone_or_spoilt_is_looked_up(
+    one: ShardLease, two: ShardLease, server: FakeApiServer
+) -> None:
+    await one.try_acquire()
+    two.told(server.object(LEASES, NAME, SPACE))
+    server.edit(LEASES, NAME, {"metadata": {"annotations": {ANNOTATION_CLAIMED_THROUGH: "yesterday"}}}, SPACE)
+    two.told(server.object(LEASES, NAME, SPACE))
+    with pytest.raises(FieldError, match="yesterday"):
+        await two.try_acquire(look=False)
+    server.remove(LEASES, NAME, SPACE)
+    two.told(None)
+    assert await two.try_acquire(look=False)
+
+
+async def test_a_holder_is_not_confused_by_its_own_writes(one: ShardLease, server: FakeApiServer) -> None:
+    await one.try_acquire()
+    old = server.object(LEASES, NAME, SPACE)
+    await one.claim(LATER)
+    one.told(old)
+    assert one.claimed_through == LATER
+    assert await one.renew()
+
+
+async def test_each_sign_of_life_puts_off_the_next_one(one: ShardLease, clock: ManualClock) -> None:
+    await one.try_acquire()
+    assert one.renew_at == pytest.approx(clock.monotonic() + 0.9)
+    clock.advance(0.5)
+    await one.claim(LATER)
+    assert one.renew_at == pytest.approx(clock.monotonic() + 0.9)
 
 
 async def test_edits_by_others_are_no_sign_of_life(
@@ -237,22 +300,22 @@ async def claim_that_times_out(one: ShardLease, clock: ManualClock, server: Fake
 async def test_a_claim_that_timed_out_and_landed_is_found(
     client: ApiClient, clock: ManualClock, server: FakeApiServer
 ) -> None:
-    one = replica(client, clock, "one", renew_seconds=0.5)
+    one = replica(client, clock, "one", seconds=1)
     await one.try_acquire()
     clock.advance(1)
     server.hold("patch", LEASES, after=True)
     assert await claim_that_times_out(one, clock, server)
     assert len(server.seen("patch", LEASES)) == 1
-    clock.advance(2.1)
-    assert one.valid()  # 2.6 s after the write was sent
-    clock.advance(0.2)
+    clock.advance(0.35)
+    assert one.valid()  # 0.85 s after the write was sent
+    clock.advance(0.1)
     assert not one.valid()
 
 
 async def test_a_claim_that_timed_out_and_did_not_land_is_written_again(
     client: ApiClient, clock: ManualClock, server: FakeApiServer
 ) -> None:
-    one = replica(client, clock, "one", renew_seconds=0.5)
+    one = replica(client, clock, "one", seconds=1)
     await one.try_acquire()
     clock.advance(1)
     late = server.hold("patch", LEASES)
