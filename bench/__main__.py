@@ -14,7 +14,7 @@ from types import FrameType
 
 from bench import readme, results
 from bench.arguments import options, sizes
-from bench.catalogue import ROWS
+from bench.catalogue import MEASURED
 from bench.cluster import CHECKOUT, Cluster
 from bench.lines import Line
 from bench.load import clear_all
@@ -37,7 +37,8 @@ def main() -> int:
     failed: list[str] = []
     if not asked.readme:
         lines, failed = _measured(asked, folder)
-        print(table(lines))
+        engine = [] if asked.rows else results.newest(RESULTS).get("engine", {}).get("lines", [])
+        print(table([*lines, *(Line.from_json(line) for line in engine)]))
     if folder == RESULTS:
         readme.write(CHECKOUT / "README.md", RESULTS)
     for name in failed:
@@ -60,13 +61,13 @@ def _measured(asked: Namespace, folder: Path) -> tuple[list[Line], list[str]]:
 async def _run(cluster: Cluster, asked: Namespace, folder: Path) -> tuple[list[Line], list[str]]:
     connection = await load(dict(os.environ), clock=SystemClock(), kubeconfig=str(cluster.kubeconfig))
     api = ApiClient(connection, clock=SystemClock())
-    stage = Stage(cluster, api, sizes(asked), random.Random(asked.seed))
+    stage = Stage(cluster, api, connection, sizes(asked), random.Random(asked.seed))
     facts = {"seed": asked.seed, "preferred": asked.prefer, "repetitions": asked.repetitions}
     every: list[Line] = []
     failed: list[str] = []
     try:
         version = await _version(connection)
-        for name in asked.rows or ROWS:
+        for name in asked.rows or MEASURED:
             began = time.monotonic()
             lines = await _row(stage, name)
             say(f"{name}: took {time.monotonic() - began:.0f} s")
@@ -86,7 +87,7 @@ async def _row(stage: Stage, name: str) -> list[Line] | None:
     """What a row has measured; None when it failed, which keeps no other from its turn."""
     try:
         async with asyncio.timeout(LONGEST_ROW):
-            return await ROWS[name].measure(stage)
+            return await MEASURED[name](stage)
     except Exception:
         traceback.print_exc()
         await clear_all(stage.api)

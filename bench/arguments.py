@@ -4,7 +4,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.catalogue import ROWS
+from bench.catalogue import MEASURED
 from bench.cluster import CHECKOUT
 from bench.stage import Sizes
 
@@ -16,7 +16,7 @@ def options(argv: list[str], *, results: Path) -> argparse.Namespace:
     default = Sizes()
     parser = argparse.ArgumentParser(prog="bench", description=_ABOUT)
     add = parser.add_argument
-    add("rows", nargs="*", choices=[[], *ROWS], metavar="ROW", help=", ".join(ROWS))
+    add("rows", nargs="*", choices=[[], *MEASURED], metavar="ROW", help=", ".join(MEASURED))
     add("--repetitions", type=int, default=default.repetitions, help="turns of each contestant")
     add("--burst", type=int, nargs="+", default=list(default.burst), help="tasks due at one instant")
     add("--idle", type=int, default=default.idle, help="tasks that wait")

@@ -1,11 +1,13 @@
-"""All rows in their order: what each is called, what it measures, and whether it needs the cluster."""
+"""All rows in their order: what each is called, what measures it, and the command that repeats it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bench.lines import Line
-from bench.rows import burst, idle, sustained, writes
+from bench.rows import burst, floor, idle, killed, long, sustained, writes
 from bench.stage import Stage
+
+Measure = Callable[[Stage], Awaitable[list[Line]]]
 
 
 @dataclass(frozen=True)
@@ -14,14 +16,27 @@ class Row:
 
     title: str
     """What the README says while nothing has been measured."""
-    measure: Callable[[Stage], Awaitable[list[Line]]]
+    measure: Measure | None
+    """None where another command makes the result."""
+    repeat: str = "make bench BENCH={}"
+
+    def command(self, name: str) -> str:
+        """What measures it again."""
+        return self.repeat.format(name)
 
 
 ROWS: dict[str, Row] = {
     "pods-burst": Row("Many tasks due at one instant: pods created", burst.pods),
     "http-burst": Row("Many tasks due at one instant: HTTP calls received", burst.http),
+    "floor": Row("The floor: pods created by a bare client", floor.floor),
     "pods-sustained": Row("Pod starts a second, kept up on time", sustained.pods),
     "http-sustained": Row("HTTP calls a second, kept up on time", sustained.http),
+    "http-long": Row("HTTP executions a second for minutes, every one recorded", long.http),
     "api-writes": Row("API writes per execution", writes.writes),
     "idle": Row("Memory per idle task; one due task among idle ones; cold start", idle.idle),
+    "leader-killed": Row("The leader killed every ten seconds under 50 starts a second", killed.killed),
+    "engine": Row("The schedule engine beside independent oracles", None, "make campaign"),
 }
+
+MEASURED: dict[str, Measure] = {name: row.measure for name, row in ROWS.items() if row.measure is not None}
+"""What `make bench` itself does."""

@@ -56,6 +56,16 @@ class Cluster:
         """What is written to the API server from now on."""
         return Tail(self._audit_log, audit.parse)
 
+    def records(self, space: str) -> Tail[str]:
+        """The names of the executions that are recorded in a namespace from now on."""
+
+        def name(line: bytes) -> str | None:
+            write = audit.parse(line)
+            made = write is not None and (write.verb, write.resource) == ("create", "crontaskexecutions")
+            return write.name if write is not None and made and write.namespace == space else None
+
+        return Tail(self._audit_log, name)
+
     def arrivals(self) -> Tail[received.Arrival]:
         """The calls of tasks that reach the receiver from now on."""
         return Tail(self.folder / "receiver.jsonl", received.parse)

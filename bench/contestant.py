@@ -2,28 +2,36 @@
 
 import asyncio
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 
 from bench.cluster import Cluster
 
-METRICS = "127.0.0.1:9190"
 READY_SECONDS = 60
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Operator:
-    """A running operator."""
+    """A running operator; `address` is where it serves its metrics."""
 
-    def __init__(self, process: subprocess.Popen[bytes], session: aiohttp.ClientSession) -> None:
-        self._process, self._session = process, session
+    def __init__(self, process: subprocess.Popen[bytes], session: aiohttp.ClientSession, address: str) -> None:
+        self._process, self._session, self._address = process, session, address
         self.started = time.time()
+
+    def processor_seconds(self) -> float:
+        """The processor time that it has used so far, in user mode and in the kernel."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
 
     def resident(self) -> int:
         """Resident memory in bytes."""
@@ -54,17 +62,15 @@ class Operator:
 
     async def _is_ready(self) -> bool:
         try:
-            async with self._session.get(f"http://{METRICS}/readyz") as answer:
+            async with self._session.get(f"http://{self._address}/readyz") as answer:
                 return answer.status == 200
         except aiohttp.ClientError:
             return False
 
-    async def series(self) -> dict[str, float]:
-        """All metrics, by name and labels as they are written."""
-        async with self._session.get(f"http://{METRICS}/metrics") as answer:
-            text = await answer.text()
-        pairs = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-        return {name: float(value) for name, value in pairs}
+    def kill(self) -> None:
+        """Ends it as a crash does."""
+        self._process.kill()
+        self._process.wait(10)
 
     async def stop(self) -> None:
         """An orderly stop, and after a minute a forced one."""
@@ -76,21 +82,42 @@ class Operator:
             await asyncio.sleep(0.05)
 
 
+def _free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def _command(cluster: Cluster, identity: str) -> list[str]:
+    program = str(Path(sys.executable).parent / "crontask-operator")
+    if not cluster.profiled:
+        return [program]
+    sampler = shutil.which("py-spy", path=str(Path(program).parent))
+    if sampler is None:
+        raise RuntimeError("--profile needs py-spy: .venv/bin/pip install py-spy")
+    folder = cluster.folder / "profiles"
+    folder.mkdir(exist_ok=True)
+    output = folder / f"{identity}-{datetime.now(UTC):%H%M%S}.txt"
+    record = [sampler, "record", "--format", "raw", "--output", str(output), "--rate", "200", "--idle"]
+    return [*record, "--", sys.executable, program]
+
+
 @asynccontextmanager
-async def running(cluster: Cluster, *, wait: bool = True) -> AsyncIterator[Operator]:
+async def running(cluster: Cluster, *, wait: bool = True, identity: str = "bench") -> AsyncIterator[Operator]:
     """The operator while the block runs; with `wait`, ready before it begins."""
+    address = _free_address()
     env = {
         **os.environ,
         "KUBECONFIG": str(cluster.operator_kubeconfig),
-        "CRONTASK_IDENTITY": "bench",
-        "CRONTASK_METRICS_ADDRESS": METRICS,
+        "CRONTASK_IDENTITY": identity,
+        "CRONTASK_METRICS_ADDRESS": address,
         "CRONTASK_EGRESS_ALLOW": "127.0.0.0/8",
     }
-    program = Path(sys.executable).parent / "crontask-operator"
+    command = _command(cluster, identity)
     with (cluster.folder / "logs" / "operator.log").open("ab") as log:
-        process = subprocess.Popen([str(program)], env=env, stdout=log, stderr=log)  # noqa: ASYNC220 - brief
+        process = subprocess.Popen(command, env=env, stdout=log, stderr=log)  # noqa: ASYNC220 - brief
     async with aiohttp.ClientSession() as session:
-        operator = Operator(process, session)
+        operator = Operator(process, session, address)
         try:
             if wait:
                 await operator.ready()

@@ -15,7 +15,7 @@ from bench.table import cells
 
 BEGIN = "<!-- Made by `python -m bench --readme` from bench/results; edit that, not this. -->"
 END = "<!-- The end of what `make bench` has written. -->"
-HEAD = ("measure", "ours, p50 / p99", "native stock", "native tuned", "to reach", "met", "repeat with `BENCH=`")
+HEAD = ("measure", "ours, p50 / p99", "native stock", "native tuned", "to reach", "met", "repeat with")
 NOT_YET = "not measured yet"
 
 
@@ -41,9 +41,9 @@ def section(found: Mapping[str, dict[str, Any]]) -> str:
     rows = [HEAD, ("---",) * len(HEAD)]
     for name, row in ROWS.items():
         if name in found:
-            rows += [_cells(Line.from_json(line), name) for line in found[name]["lines"]]
+            rows += [_cells(Line.from_json(line), row.command(name)) for line in found[name]["lines"]]
         else:
-            rows.append((row.title, NOT_YET, "–", "–", "–", "–", f"`{name}`"))
+            rows.append((row.title, NOT_YET, "–", "–", "–", "–", f"`{row.command(name)}`"))
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     measured = [(_when(found[name]), name) for name in ROWS if name in found]
     told = (
@@ -52,9 +52,9 @@ def section(found: Mapping[str, dict[str, Any]]) -> str:
     return "\n\n".join([table, "Measured " + "; ".join(told) + "."] if measured else [table])
 
 
-def _cells(line: Line, name: str) -> tuple[str, ...]:
+def _cells(line: Line, command: str) -> tuple[str, ...]:
     measure, ours, stock, tuned, _, reach, met = cells(line)
-    return (measure, ours, stock, tuned, reach, met, f"`{name}`")
+    return (measure, ours, stock, tuned, reach, met, f"`{command}`")
 
 
 def _when(body: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from bench import engine
 from bench.lines import Line
 
 PACKAGES = ("aiohttp", "httpx2", "kopf", "orjson", "pydantic", "uvloop")
@@ -59,7 +60,9 @@ def write(folder: Path, row: str, lines: Sequence[Line], facts: dict[str, Any], 
 
 
 def newest(folder: Path) -> dict[str, dict[str, Any]]:
-    """The latest result of each row, by row; files that hold no lines (reports of other tools) are passed over."""
+    """The latest result of each row, by row; the engine's comes from the report of `make campaign`."""
     documents = [orjson.loads(file.read_bytes()) for file in folder.glob("*.json")]
     rows = [body for body in documents if isinstance(body, dict) and {"row", "lines", "measured_at"} <= body.keys()]
-    return {body["row"]: body for body in sorted(rows, key=lambda body: str(body["measured_at"]))}
+    found = {body["row"]: body for body in sorted(rows, key=lambda body: str(body["measured_at"]))}
+    campaign = engine.result(folder)
+    return {**found, "engine": campaign} if campaign is not None else found

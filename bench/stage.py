@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from bench.cluster import Cluster
 from crontask_kube.client import ApiClient
+from crontask_kube.connection import Connection
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Stage:
 
     cluster: Cluster
     api: ApiClient
+    connection: Connection
+    """For who needs no more than the bare API server."""
     sizes: Sizes
     chance: random.Random
     paces: dict[str, list[float]] = field(default_factory=dict)

@@ -80,7 +80,7 @@ async def _share(stage: Stage, kind: str, rate: int) -> float:
     seconds = stage.sizes.rate_seconds
     async with running(stage.cluster):
         pods, calls = stage.cluster.writes(), stage.cluster.arrivals()
-        await create(stage.api, TASKS, SPACE, _tasks(rate, action))
+        await create(stage.api, TASKS, SPACE, steady(rate, action))
         begin = math.ceil(time.time()) + PERIOD
         await until(begin + seconds + ON_TIME + 0.5)
         if kind == "pods":
@@ -94,7 +94,7 @@ async def _share(stage: Stage, kind: str, rate: int) -> float:
     return share
 
 
-def _tasks(rate: int, action: dict[str, Any]) -> Iterable[dict[str, Any]]:
+def steady(rate: int, action: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """So many tasks for each second of the period; none keeps the one before from being started again."""
     for n in range(rate * PERIOD):
         yield task(f"rate-{n:05}", f"{n % PERIOD}-59/{PERIOD} * * * * *", action, concurrencyPolicy="Allow")

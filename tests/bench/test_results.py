@@ -46,5 +46,5 @@ def test_the_newest_result_of_each_row_counts(tmp_path: Path) -> None:
     for row, days in (("pods-burst", (0, 2, 1)), ("idle", (1,))):
         for day in days:
             results.write(tmp_path, row, [LINE], {"day": day}, NOW + timedelta(days=day))
-    (tmp_path / "2026-11-30-time-campaign.json").write_text('{"cases": 1}')
+    (tmp_path / "2026-11-30-chaos.json").write_text('{"of": "another tool"}')
     assert {row: body["day"] for row, body in results.newest(tmp_path).items()} == {"pods-burst": 2, "idle": 1}

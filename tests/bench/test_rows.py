@@ -7,7 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from bench.audit import NATIVE, OPERATOR, Write
 from bench.figures import Spread
+from bench.received import Arrival
 from bench.rows.idle import Run, lines
+from bench.rows.killed import lines as killed_lines
+from bench.rows.killed import longest_gap
+from bench.rows.long import account, expected
 from bench.rows.sustained import lateness_of_pods, on_time
 from bench.rows.writes import SPACES, WINDOW, native_writes, per_execution, within
 from bench.standin import succeeded
@@ -85,3 +89,45 @@ def test_memory_is_what_waiting_tasks_add_to_a_process_without_any() -> None:
     assert memory.details["filled_one_by_one_kb_each"] == 30.0
     assert (ready.ours.deciding.median, first.ours.deciding.median) == (1.0, 2.0)
     assert [goal.met for line in (call, pod, first) for goal in line.goals] == [True] * 5
+
+
+def arrival(key: str, at: float, late: float = 0.01) -> Arrival:
+    return Arrival("/", key, at - late, at)
+
+
+def test_the_executions_that_are_expected_are_those_of_the_window() -> None:
+    begin = int(NOON)
+    assert expected([(0, "a"), (3, "b")], begin, 7) == {
+        "a-20261122120000",
+        "b-20261122120003",
+        "a-20261122120005",
+    }
+
+
+def test_an_execution_is_wrong_without_call_without_record_and_with_two_calls() -> None:
+    names = {"a", "b", "c"}
+    calls = [arrival("a", 1.0, 0.1), arrival("a", 1.5, 0.6), arrival("b", 2.0, 0.2), arrival("earlier", 0.5)]
+    found = account(names, calls, {"a", "c"})
+    assert (found.received, found.twice, found.unrecorded, found.lateness.missing) == (2, 1, 1, 1)
+    assert found.wrong == 3
+    assert found.lateness.p50 == pytest.approx(0.2)
+    assert account(names, [arrival(name, 1.0) for name in names], names).wrong == 0
+
+
+@pytest.mark.parametrize(
+    ("calls", "gap"),
+    [([], 10.0), ([1.0, 5.0], 5.0), ([5.0, 1.0, 9.0], 4.0), ([-3.0, 2.0, 12.0], 8.0)],
+)
+def test_a_gap_is_looked_for_between_two_moments(calls: list[float], gap: float) -> None:
+    assert longest_gap(calls, 0.0, 10.0) == gap
+
+
+def test_one_long_gap_or_one_call_made_twice_misses_the_goal() -> None:
+    report = {"findings": [], "unjudged": [], "instants": 1}
+    fine = [arrival(str(n), n + 0.5) for n in range(20)]
+    assert [goal.met for line in killed_lines(fine, [0.0, 10.0], report) for goal in line.goals] == [True] * 3
+    lost = [call for call in fine if not 12 < call.at < 16]
+    assert [goal.met for line in killed_lines(lost, [0.0, 10.0], report) for goal in line.goals] == [False, True, True]
+    again = [*fine, arrival("3", 3.6)]
+    found = killed_lines(again, [0.0, 10.0], {**report, "findings": ["f"]})
+    assert [goal.met for line in found for goal in line.goals] == [True, False, False]
