@@ -50,7 +50,7 @@ class Accounts:
         """The execution exists at the API server: its instant is accounted for (law 1)."""
         task = self._index.tasks.get(run.task)
         if task is not None and task.uid == run.uid and _is_instant(task, run):
-            task.unsaved.discard(run.scheduled_at)
+            task.unsaved -= {run.scheduled_at}
             self._statuses.touch(task, after_start=task.delete_after != "Dispatch")
 
     def stored(self, run: Run) -> None:
@@ -66,7 +66,7 @@ class Accounts:
             self._count(task, run, at)
         ended = run.as_ended()
         if (run.stored or ended.began) and all(other.name != ended.name for other in task.ended):
-            task.ended.append(ended)
+            task.ended += (ended,)
         self._statuses.touch(task)
 
     def unrecorded(self, run: Run, words: str) -> None:
@@ -77,7 +77,7 @@ class Accounts:
 
     def _count(self, task: Task, run: Run, at: datetime) -> None:
         if _is_instant(task, run):
-            task.unsaved.discard(run.scheduled_at)
+            task.unsaved -= {run.scheduled_at}
         conclude(task, run.as_ended())
         task.tally.ended(run.key.name, run.phase, run.trigger, run.reason or None, at)
         self._notices.ended(task, run.as_ended(), run.output)

@@ -99,7 +99,7 @@ class Adoption:
         if task is None:
             self._keeper.stray(key.namespace, Key(key.namespace, spec.task_ref.name), mark.uid if mark else "", ended)
         elif all(other.name != key.name for other in task.ended):
-            task.ended.append(ended)
+            task.ended += (ended,)
 
     def _task_of(self, namespace: str, name: str, mark: Mark | None) -> Task | None:
         """The task that an execution or a pod belongs to; None for one of an earlier task of this name too."""
@@ -112,7 +112,7 @@ class Adoption:
         self._backfills.gone(key)
         known = self._index.tasks.get(task)
         if known is not None:
-            known.ended = [ended for ended in known.ended if ended.name != key.name]
+            known.ended = tuple(ended for ended in known.ended if ended.name != key.name)
         run = self._index.runs.get(key)
         if run is not None and run.stored and run.phase not in FINAL_PHASES:
             self._executions.stop(run, "Stopped")
@@ -157,7 +157,7 @@ class Adoption:
 
     def _forget_missing(self, existing: set[Key]) -> None:
         for task in self._index.tasks.values():
-            task.ended = [ended for ended in task.ended if Key(task.key.namespace, ended.name) in existing]
+            task.ended = tuple(ended for ended in task.ended if Key(task.key.namespace, ended.name) in existing)
 
     def _left_over(self, body: dict[str, Any]) -> Run | None:
         """The run that an unfinished record stands for; None for others."""
@@ -219,7 +219,7 @@ class Adoption:
             run = _run_of_pod(body, execution, task_key, task, mark)
             self._index.add_run(run)
             if task is not None and run.trigger in BY_SCHEDULE:
-                task.unsaved.add(run.scheduled_at)
+                task.unsaved |= {run.scheduled_at}
             log.info("picked up a pod without record", execution=str(execution))
             if target and task is not None:
                 self._executions.restore(run, task.spec().targets)

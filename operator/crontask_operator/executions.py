@@ -110,7 +110,7 @@ class Executions:
             # Somebody made an execution by hand under this very name; the admission policy refuses that.
             log.error("the execution's name is taken", execution=str(run.key))
             return
-        task.unsaved.add(run.scheduled_at)
+        task.unsaved |= {run.scheduled_at}
         self._index.add_run(run)
         self._metrics.instants("started", 1)
         self._first(prepared)
@@ -226,7 +226,7 @@ class Executions:
     def record_lost(self, task: Task, at: datetime, now: datetime) -> None:
         """An earlier leader claimed this call and left no record: nobody knows whether it was sent."""
         run = self.make(task, task.spec(), at, "Schedule")
-        task.unsaved.add(at)
+        task.unsaved |= {at}
         self._index.add_run(run)
         run.attempts.append(Attempt(number=1))
         self.attempt_lost(run, None, now)
@@ -322,7 +322,7 @@ class Executions:
         self._index.remove_run(run)
         if task is None or task.uid != run.uid:
             return  # the task was deleted before anything of it was sent
-        task.unsaved.discard(run.scheduled_at)
+        task.unsaved -= {run.scheduled_at}
         task.tally.ledger = task.tally.ledger.without([run.scheduled_at], task.era())
         task.watermark = min(task.watermark, run.scheduled_at - timedelta(seconds=1))
         task.wake_at = run.scheduled_at

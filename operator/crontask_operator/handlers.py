@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import aiohttp
 import kopf
-from kopf._cogs.structs.references import Insights  # what `spawn_tasks` takes as a keyword, by no public name
+from kopf._cogs.structs.references import Insights  # what `spawn_tasks` takes as keywords, by no public name
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from crontask_core import names
 from crontask_kube.connection import Connection
@@ -45,6 +46,14 @@ class NoDiffBase(kopf.DiffBaseStorage):
 
     def store(self, **_: Any) -> None:
         """Nothing is stored."""
+
+
+class Memoryless(ResourceMemories):
+    """Kopf keeps more than 1 KB for each object it has seen, for daemons and changing handlers that we do not have."""
+
+    async def recall(self, raw_body: Any, **rest: Any) -> ResourceMemory:
+        """A record for this event only."""
+        return await super().recall(raw_body, **rest | {"ephemeral": True})
 
 
 def registry(
@@ -121,6 +130,7 @@ async def watch(
         identity=cast(Any, "crontask-operator"),
         registry=registry(receive, connection, sessions, admission),
         insights=insights,
+        memories=Memoryless(),
         settings=kopf_settings,
         clusterwide=not namespaces,
         namespaces=namespaces,

@@ -61,7 +61,7 @@ class Keeper:
         ]
         doomed = set(surplus(free, limits, now))
         if doomed:
-            task.ended = [ended for ended in task.ended if ended.name not in doomed]
+            task.ended = tuple(ended for ended in task.ended if ended.name not in doomed)
             for name in doomed:
                 self._sweeper.execution(Key(task.key.namespace, name))
         at = next_expiry((ended for ended in task.ended if ended.counted), limits)

@@ -5,10 +5,11 @@ on purpose, because there is a `Task` for each task in the cluster: specs are
 kept as JSON bytes and read when needed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -37,6 +38,10 @@ def packed(body: dict[str, Any]) -> bytes:
     return bytes(memoryview(orjson.dumps(body)))
 
 
+NO_RUNS: Mapping[str, "Run"] = MappingProxyType({})
+"""One for all tasks that rest. What is empty for nearly every task is shared, not made for each."""
+
+
 @dataclass(slots=True, eq=False)
 class Task:
     """A CronTask as far as the operator needs it."""
@@ -60,11 +65,11 @@ class Task:
     notifies: bool = False
     """Whether somebody wants to be told of it."""
     delete_after: DeleteAfter = "Never"
-    runs: dict[str, "Run"] = field(default_factory=dict)
-    """Executions that have not ended, by name."""
-    ended: list[Ended] = field(default_factory=list)
+    runs: Mapping[str, "Run"] = field(default_factory=lambda: NO_RUNS)
+    """Executions that have not ended, by name; `Index` keeps them."""
+    ended: tuple[Ended, ...] = ()
     """Executions that have ended and still exist, oldest first."""
-    unsaved: set[datetime] = field(default_factory=set)
+    unsaved: frozenset[datetime] = frozenset()
     """Started instants whose execution is not stored yet; the stored watermark stays below them."""
 
     @property
@@ -213,6 +218,8 @@ class Index:
 
     tasks: dict[Key, Task] = field(default_factory=dict)
     runs: dict[Key, Run] = field(default_factory=dict)
+    _runs_of: dict[tuple[Key, str], dict[str, Run]] = field(default_factory=dict)
+    """The same by key and uid of their task, known or not, then by name."""
     dependencies: Dependencies = field(default_factory=Dependencies)
     """Which tasks run after which."""
     complete: bool = False
@@ -228,18 +235,33 @@ class Index:
 
     def add_run(self, run: Run) -> None:
         """Registers a running execution, with its task where that is known."""
+        if (old := self.runs.get(run.key)) is not None:
+            self._leave_task(old)
         self.runs[run.key] = run
+        of_task = self._runs_of.setdefault((run.task, run.uid), {})
+        of_task[run.key.name] = run
         task = self.tasks.get(run.task)
         if task is not None and task.uid == run.uid:
-            task.runs[run.key.name] = run
+            task.runs = of_task
 
     def remove_run(self, run: Run) -> None:
         """Forgets a running execution."""
         self.runs.pop(run.key, None)
         self.on_removed(run)
-        task = self.tasks.get(run.task)
-        if task is not None and task.uid == run.uid:
-            task.runs.pop(run.key.name, None)
+        self._leave_task(run)
+
+    def _leave_task(self, run: Run) -> None:
+        of_task = self._runs_of.get((run.task, run.uid), {})
+        of_task.pop(run.key.name, None)
+        if not of_task and self._runs_of.pop((run.task, run.uid), None) is not None:
+            task = self.tasks.get(run.task)
+            if task is not None and task.uid == run.uid:
+                task.runs = NO_RUNS
+
+    def add_task(self, task: Task) -> None:
+        """Registers a task, with what is known to run of it."""
+        self.tasks[task.key] = task
+        task.runs = self._runs_of.get((task.key, task.uid), NO_RUNS)
 
     def remove_task(self, key: Key) -> Task | None:
         """Forgets a task; its executions go with their own deletion events, or outlive it."""

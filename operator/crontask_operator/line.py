@@ -119,7 +119,7 @@ class Line:
             entry = at_once(run.scheduled_at, "Queued", reason)
             task.tally.ledger = task.tally.ledger.record(entry, task.era())
         if not run.stored:
-            task.unsaved.add(run.scheduled_at)
+            task.unsaved |= {run.scheduled_at}
             self._records.touch(run, 0)
         self._statuses.touch(task)
         self.look(task)

@@ -6,6 +6,7 @@ idempotent and do no I/O. What becomes of a due instant is `instants`.
 
 from collections.abc import Callable
 from datetime import datetime
+from sys import intern
 from typing import Any
 
 import orjson
@@ -79,7 +80,8 @@ class Tasks:
     def seen(self, body: dict[str, Any], now: datetime) -> Task | None:
         """A task exists in this state. Returns it where its place in the timer heap may have changed."""
         meta = body["metadata"]
-        key = Key(meta["namespace"], meta["name"])
+        # One text for each namespace, not one for each task in it.
+        key = Key(intern(meta["namespace"]), meta["name"])
         task = self._index.tasks.get(key)
         if meta.get("deletionTimestamp"):
             self.gone(key, meta["uid"], now)
@@ -243,10 +245,7 @@ class Tasks:
             tally=tally_of(status),
             watermark=status.watermark or created,
         )
-        self._index.tasks[key] = task
-        task.runs.update(
-            {run.key.name: run for run in self._index.runs.values() if (run.task, run.uid) == (key, task.uid)}
-        )
+        self._index.add_task(task)
         return task
 
     def _load(self, task: Task, spec_body: dict[str, Any]) -> None:
