@@ -22,6 +22,7 @@ def options(argv: list[str], *, results: Path) -> argparse.Namespace:
     add("--idle", type=int, default=default.idle, help="tasks that wait")
     add("--rates", type=int, nargs="+", default=list(default.rates), help="starts a second to try")
     add("--minutes", type=float, default=default.minutes, help="how long http-long goes on")
+    add("--long-rates", type=int, nargs="+", default=list(default.long_rates), help="a second, of http-long")
     add("--contestants", nargs="+", default=list(default.contestants), choices=default.contestants)
     add("--seed", type=int, default=int(datetime.now(UTC).timestamp()), help="of the order")
     add("--state", default=str(CHECKOUT / ".cluster-bench"), help="state folder of the cluster")
@@ -43,6 +44,7 @@ def sizes(asked: argparse.Namespace) -> Sizes:
         idle=asked.idle,
         rates=tuple(asked.rates),
         minutes=asked.minutes,
+        long_rates=tuple(asked.long_rates),
         contestants=tuple(dict.fromkeys(["ours", *asked.contestants])),
         repetitions=asked.repetitions,
     )

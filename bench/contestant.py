@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -10,22 +9,24 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 
 from bench.cluster import Cluster
+from bench.profile import SAMPLER_SECONDS, sample
 
 READY_SECONDS = 60
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Operator:
-    """A running operator; `address` is where it serves its metrics."""
+    """A running operator; `address` is where it serves its metrics, `identity` its name as a holder of Leases."""
 
-    def __init__(self, process: subprocess.Popen[bytes], session: aiohttp.ClientSession, address: str) -> None:
-        self._process, self._session, self._address = process, session, address
+    def __init__(
+        self, process: subprocess.Popen[bytes], session: aiohttp.ClientSession, address: str, identity: str
+    ) -> None:
+        self._process, self._session, self._address, self.identity = process, session, address, identity
         self.started = time.time()
 
     def processor_seconds(self) -> float:
@@ -88,20 +89,6 @@ def _free_address() -> str:
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-def _command(cluster: Cluster, identity: str) -> list[str]:
-    program = str(Path(sys.executable).parent / "crontask-operator")
-    if not cluster.profiled:
-        return [program]
-    sampler = shutil.which("py-spy", path=str(Path(program).parent))
-    if sampler is None:
-        raise RuntimeError("--profile needs py-spy: .venv/bin/pip install py-spy")
-    folder = cluster.folder / "profiles"
-    folder.mkdir(exist_ok=True)
-    output = folder / f"{identity}-{datetime.now(UTC):%H%M%S}.txt"
-    record = [sampler, "record", "--format", "raw", "--output", str(output), "--rate", "200", "--idle"]
-    return [*record, "--", sys.executable, program]
-
-
 @asynccontextmanager
 async def running(cluster: Cluster, *, wait: bool = True, identity: str = "bench") -> AsyncIterator[Operator]:
     """The operator while the block runs; with `wait`, ready before it begins."""
@@ -113,14 +100,17 @@ async def running(cluster: Cluster, *, wait: bool = True, identity: str = "bench
         "CRONTASK_METRICS_ADDRESS": address,
         "CRONTASK_EGRESS_ALLOW": "127.0.0.0/8",
     }
-    command = _command(cluster, identity)
+    program = Path(sys.executable).parent / "crontask-operator"
     with (cluster.folder / "logs" / "operator.log").open("ab") as log:
-        process = subprocess.Popen(command, env=env, stdout=log, stderr=log)  # noqa: ASYNC220 - brief
+        process = subprocess.Popen([str(program)], env=env, stdout=log, stderr=log)  # noqa: ASYNC220 - brief
+    sampler = sample(process.pid, cluster.folder / "profiles") if cluster.profiled else None
     async with aiohttp.ClientSession() as session:
-        operator = Operator(process, session, address)
+        operator = Operator(process, session, address, f"{identity}-{process.pid}")
         try:
             if wait:
                 await operator.ready()
             yield operator
         finally:
             await operator.stop()
+            if sampler is not None:
+                sampler.wait(SAMPLER_SECONDS)

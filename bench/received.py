@@ -13,7 +13,7 @@ class Arrival:
 
     path: str
     key: str
-    """Idempotency-Key: the execution's name."""
+    """Idempotency-Key: namespace and name of the execution, with a slash between."""
     scheduled_at: float
     at: float
 

@@ -26,6 +26,8 @@ class Sizes:
     rate_seconds: int = 15
     minutes: float = 10
     """How long HTTP executions are counted that go on and on."""
+    long_rates: tuple[int, ...] = (100, 200)
+    """How many of them a second: what is to be borne, and what is tried for a minute."""
     contestants: tuple[str, ...] = ("ours", "stock", "tuned")
     repetitions: int = 3
 

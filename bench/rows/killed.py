@@ -123,10 +123,10 @@ class Replicas:
 
     async def _start(self) -> Operator:
         self._started += 1
-        identity = f"bench-{self._started}"
-        starting = running(self._stage.cluster, wait=False, identity=identity)
-        self._alive[identity] = await self._stack.enter_async_context(starting)
-        return self._alive[identity]
+        starting = running(self._stage.cluster, wait=False, identity=f"bench-{self._started}")
+        operator = await self._stack.enter_async_context(starting)
+        self._alive[operator.identity] = operator
+        return operator
 
     async def _leader(self) -> str:
         """Who holds the shard, of those that live."""

@@ -92,7 +92,7 @@ def test_memory_is_what_waiting_tasks_add_to_a_process_without_any() -> None:
 
 
 def arrival(key: str, at: float, late: float = 0.01) -> Arrival:
-    return Arrival("/", key, at - late, at)
+    return Arrival("/", f"n/{key}", at - late, at)
 
 
 def test_the_executions_that_are_expected_are_those_of_the_window() -> None:
