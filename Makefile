@@ -46,7 +46,7 @@ lint: install ## Check style, types, layers, and that generated files are fresh
 	@$(bin)/ruff check .
 	@$(bin)/ruff format --check .
 	@$(bin)/mypy
-	@MYPYPATH=tools:tests $(bin)/mypy -p cluster -p campaign -p audit -m receiver -m demo
+	@MYPYPATH=tools:tests $(bin)/mypy -p cluster -p campaign -p audit -p chaos -m receiver -m demo
 	@$(bin)/lint-imports
 	@$(bin)/python tools/generate.py --check
 
@@ -60,6 +60,9 @@ test-cluster: install ## Run the tests that need one, on a throw-away cluster
 
 campaign: install ## Compare random schedules with plain walks in all zones (CAMPAIGN="--seed 7 --minutes 30")
 	@PYTHONPATH=tools:tests $(bin)/python -P -m campaign $(CAMPAIGN)
+
+chaos: install ## Break everything under work, and prove that nothing is lost or done twice (CHAOS="--minutes 30 --seed 7")
+	@PYTHONPATH=tools:tests:. $(bin)/python -P -m chaos $(CHAOS)
 
 bench: install ## Measure, and print the table of results (BENCH=pods-burst for one row)
 	@$(bin)/python -m bench $(BENCH)
@@ -76,4 +79,4 @@ clean: ## Remove .venv and every cache of the checkout (after `make down`)
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install up down status demo images generate format lint test test-unit test-cluster campaign bench lock clean
+.PHONY: help install up down status demo images generate format lint test test-unit test-cluster campaign chaos bench lock clean

@@ -5,19 +5,16 @@ They use the rights and the Lease of the installed operator, which therefore mus
 
 import base64
 import os
-import signal
-import socket
 import ssl
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+from live.replica import Replica
 from live.stories import Stage, until
 
 ROOT = Path(__file__).parents[2]
@@ -92,66 +89,44 @@ class Operators:
     kubeconfig: Path
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
-    _process: "subprocess.Popen[bytes] | None" = None
+    _replica: Replica | None = None
     started: int = 0
 
     def start(self) -> None:
         """Starts one; returns when it is ready, which it is once it leads."""
-        assert self._process is None or self._process.poll() is not None
+        assert self._replica is None or not self._replica.runs
         self.started += 1
-        port = _free_port()
-        environ = {
-            "PATH": os.environ["PATH"],  # noqa: TID251 - passed on
-            "KUBECONFIG": str(self.kubeconfig),
-            "CRONTASK_IDENTITY": f"test-{self.started}",
-            "CRONTASK_WATCH_NAMESPACES": self.stage.kubectl.namespace,
-            "CRONTASK_METRICS_ADDRESS": f"127.0.0.1:{port}",
-            "CRONTASK_LEASE_SECONDS": str(LEASE_SECONDS),
-            "CRONTASK_EGRESS_ALLOW": "127.0.0.0/8",
-            **self.settings,
-        }
-        program = Path(sys.executable).parent / "crontask-operator"
-        with (self.folder / "operator.log").open("ab") as log:
-            self._process = subprocess.Popen([str(program)], env=environ, stdout=log, stderr=log)
-        until(lambda: self._is_ready(port), f"the operator is ready ({self.log()[-2000:]})")
+        settings = {"CRONTASK_LEASE_SECONDS": str(LEASE_SECONDS), **self.settings}
+        name, namespace = f"test-{self.started}", self.stage.kubectl.namespace
+        self._replica = Replica(name, namespace, self.kubeconfig, self.folder, settings)
+        self._replica.start()
+        until(self._is_ready, f"the operator is ready ({self.log()[-2000:]})")
 
     def revive(self) -> None:
         """Starts one, unless one runs."""
-        if self._process is None or self._process.poll() is not None:
+        if self._replica is None or not self._replica.runs:
             self.start()
 
     def log(self) -> str:
         """What all of them have logged."""
-        return (self.folder / "operator.log").read_text()
+        return "".join((self.folder / f"test-{number}.log").read_text() for number in range(1, self.started + 1))
 
     def kill(self) -> None:
         """Ends it as a crash does."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait(10)
+        assert self._replica is not None
+        self._replica.kill()
 
     def terminate(self, seconds: float = 40) -> int:
         """Ends it as Kubernetes does; the exit code."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(seconds)
+        assert self._replica is not None
+        return self._replica.terminate(seconds)
 
     def close(self) -> None:
         """Ends what still runs."""
-        if self._process is not None and self._process.poll() is None:
-            self.kill()
+        if self._replica is not None:
+            self._replica.close()
 
-    def _is_ready(self, port: int) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, self.log()[-3000:]
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (OSError, urllib.error.URLError):
-            return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    def _is_ready(self) -> bool:
+        assert self._replica is not None
+        assert self._replica.runs, self.log()[-3000:]
+        return self._replica.is_ready()

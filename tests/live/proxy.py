@@ -3,7 +3,8 @@
 `hold` names one request to come. It is stopped on its way in (it never arrives) or
 its answer is (it has arrived, nobody learns of it), so that a test can kill a client at
 exactly that point; a watch that is let go is told that its place in history is gone.
-`refuse` is an outage. Runs in a thread, because the tests themselves wait by blocking.
+`refuse` is an outage, `delay` a slow server, `hole` a network that swallows everything.
+Runs in a thread, because the tests themselves wait by blocking.
 """
 
 import asyncio
@@ -52,6 +53,11 @@ class Proxy:
         self._held: list[Held] = []
         self._streams: set[asyncio.Task[object]] = set()
         self._refusing = 0
+        self._seconds = 0.0
+        self._open = asyncio.Event()
+        self._open.set()
+        self.requests = 0
+        """How many have come so far."""
         self.url = ""
 
     def hold(self, method: str, path: str, *, body: str = "", answer: bool = False) -> Held:
@@ -68,6 +74,14 @@ class Proxy:
         """Answers everything with this status from now on, and ends what is open; 0 is back to normal."""
         self._refusing = status
         self.cut()
+
+    def delay(self, seconds: float) -> None:
+        """From now on each request takes so long on its way in and its answer on its way out; 0 is back to normal."""
+        self._seconds = seconds / 2
+
+    def hole(self, there: bool) -> None:
+        """While it is there nothing comes through in either direction, and nobody is told so."""
+        self._loop.call_soon_threadsafe(self._open.clear if there else self._open.set)
 
     def cut(self) -> None:
         """Ends all open connections, as a load balancer does now and then."""
@@ -109,6 +123,7 @@ class Proxy:
         await asyncio.sleep(0.25)
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
+        self.requests += 1
         if self._refusing:
             return web.Response(status=self._refusing, text="refused by the test")
         this = asyncio.current_task()
@@ -116,6 +131,9 @@ class Proxy:
         self._streams.add(this)
         try:
             return await self._answered(request)
+        except aiohttp.ClientConnectorError:
+            _abort(request)  # as if the client itself had found nobody there
+            return web.Response(status=502)
         except (aiohttp.ClientError, ConnectionError) as error:
             return web.Response(status=502, text=str(error))
         finally:
@@ -129,16 +147,32 @@ class Proxy:
             await held.stand()
             gone = {"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "Expired", "code": 410}
             return web.json_response(gone, status=410)
+        await self._pass()
+        if request.transport is None or request.transport.is_closing():
+            return web.Response(status=499)  # the client has given up, and its connection is gone
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOPS}
         where = self._server + request.raw_path
         async with self._session.request(request.method, where, headers=headers, data=body or None) as answer:
             if held is not None:
                 await answer.read()
                 await held.stand()
+            await self._pass()
             passed = {name: value for name, value in answer.headers.items() if name.lower() not in HOPS}
             response = web.StreamResponse(status=answer.status, headers=passed)
             await response.prepare(request)
             async for chunk in answer.content.iter_any():
+                await self._open.wait()
                 await response.write(chunk)
             await response.write_eof()
             return response
+
+    async def _pass(self) -> None:
+        """What one way through the network takes."""
+        if self._seconds:
+            await asyncio.sleep(self._seconds)
+        await self._open.wait()
+
+
+def _abort(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()

@@ -24,7 +24,7 @@ PATIENCE = 60.0
 BETWEEN_LOOKS = 0.25
 
 
-def until(look: Callable[[], Seen], what: str, seconds: float = PATIENCE) -> Seen:
+def until(look: Callable[[], Seen | None], what: str, seconds: float = PATIENCE) -> Seen:
     """The first truthy answer of `look`; fails the test with `what` after `seconds`."""
     give_up = time.monotonic() + seconds
     while not (seen := look()):
@@ -124,7 +124,7 @@ class Stage:
             found = self.get("cte", name)
             return found if found and status(found).get("phase") in FINAL else None
 
-        return until(look, f"execution {name} ends", seconds)  # type: ignore[return-value] # truthy
+        return until(look, f"execution {name} ends", seconds)
 
     def running(self, name: str, seconds: float = PATIENCE) -> Body:
         """The execution once its first attempt runs, on a node where it is a pod."""
@@ -137,7 +137,7 @@ class Stage:
             pod = self.get("pod", attempts[-1]["pod"]) if "pod" in attempts[-1] else None
             return found if "pod" not in attempts[-1] or (pod and status(pod).get("phase") == "Running") else None
 
-        return until(look, f"execution {name} runs", seconds)  # type: ignore[return-value] # truthy
+        return until(look, f"execution {name} runs", seconds)
 
     def condition(self, name: str, kind: str, value: str, seconds: float = PATIENCE) -> Body:
         """The task's condition once it has this value for the task's present generation."""
@@ -149,7 +149,7 @@ class Stage:
             conditions: list[Body] = status(found).get("conditions", [])
             return next((c for c in conditions if (c["type"], c["status"]) == (kind, value)), None)
 
-        return until(look, f"task {name} has {kind}={value}", seconds)  # type: ignore[return-value] # truthy
+        return until(look, f"task {name} has {kind}={value}", seconds)
 
     def received(self, marker: str) -> list[Body]:
         """What the receiver got since the stage was made, if its path holds `marker`, in order of arrival."""

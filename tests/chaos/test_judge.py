@@ -1,0 +1,163 @@
+"""The judge finds what is wrong: a clean run, and the same with one defect each."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from chaos.books import Books
+from chaos.calls import Call
+from chaos.judge import judge
+from chaos.plan import Fault
+from chaos.run import Done, Seen
+from chaos.site import Sample
+from chaos.work import Job
+
+BEGIN = 1_800_000_000
+END = BEGIN + 60
+JOB = Job("call-0", 1, {"http": {"url": "http://127.0.0.1/"}})
+POD = Job("pod", 20, {"pod": {"image": "x"}})
+
+
+def text(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
+
+
+def entry(first: int, last: int, outcome: str = "Started", reason: str | None = None) -> dict[str, Any]:
+    return {"first": text(first), "last": text(last), "outcome": outcome, "count": 1} | (
+        {"reason": reason} if reason else {}
+    )
+
+
+def task(watermark: int, *ledger: dict[str, Any]) -> bytes:
+    status = {"watermark": text(watermark), "ledger": list(ledger), "timingSince": text(BEGIN)}
+    return json.dumps({"metadata": {"creationTimestamp": text(BEGIN)}, "status": status}).encode()
+
+
+def execution(of: str, at: int, phase: str = "Succeeded") -> bytes:
+    spec = {"taskRef": {"name": of}, "trigger": "Schedule", "scheduledAt": text(at)}
+    return json.dumps({"spec": spec, "status": {"phase": phase, "startedAt": text(at)}}).encode()
+
+
+def name(of: str, at: int) -> str:
+    return f"{of}-{datetime.fromtimestamp(at, UTC):%Y%m%d%H%M%S}"
+
+
+def clean() -> Seen:
+    """A minute without a flaw, in which the leader was killed once."""
+    jobs = {JOB.name: JOB, POD.name: POD}
+    seen = Seen(jobs, Books(jobs), ended=END - 0.5)
+    books = seen.books
+    for job in (JOB, POD):
+        for at in job.due(BEGIN, END):
+            books.execution(name(job.name, at), "1", execution(job.name, at))
+            books.task(job.name, "1", task(at, entry(job.due(BEGIN, END)[0], at)))
+        books.task(job.name, "1", task(END, entry(job.due(BEGIN, END)[0], END)))
+    for at in POD.due(BEGIN, END):
+        books.pod(f"{name('pod', at)}-1", str(at), b"")
+    seen.calls = [Call(name("call-0", at), "1", at + 0.01, at, "/plain/0") for at in JOB.due(BEGIN, END)]
+    seen.faults = [Done(Fault(20, "kill", "leader", 1), BEGIN + 20, BEGIN + 21, ("chaos-1",))]
+    return seen
+
+
+def test_a_clean_run_is_clean() -> None:
+    verdict = judge(clean())
+    assert verdict.violations == {}
+    assert verdict.figures["instants"] == 61
+    assert verdict.figures["outcomes"] == {"Started": 61}
+    assert verdict.figures["gaps"]["each"] == [{"at": 20, "gap": 1.0}]
+
+
+def _forgotten(seen: Seen) -> None:
+    del seen.books.accounts["call-0"].outcomes[BEGIN + 30]
+
+
+def _behind(seen: Seen) -> None:
+    seen.books.accounts["pod"].watermark = BEGIN + 10
+
+
+def _called_twice(seen: Seen) -> None:
+    seen.calls.append(replace(seen.calls[5], at=seen.calls[5].at + 0.2))
+
+
+def _made_twice(seen: Seen) -> None:
+    seen.books.pod(f"{name('pod', BEGIN + 20)}-1", "another life", b"")
+
+
+def _unrecorded(seen: Seen) -> None:
+    seen.calls.append(Call("call-0-by-nobody", "1", BEGIN + 31, BEGIN + 31, "/plain/0"))
+
+
+def _open(seen: Seen) -> None:
+    seen.books.execution(name("pod", BEGIN + 40), "1", execution("pod", BEGIN + 40, "Running"))
+
+
+def _not_received(seen: Seen) -> None:
+    del seen.calls[40]
+
+
+def _skipped_yet_begun(seen: Seen) -> None:
+    seen.books.accounts["call-0"].outcomes[BEGIN + 45] = "Skipped Overlap"
+
+
+def _lost_for_nothing(seen: Seen) -> None:
+    seen.books.accounts["call-0"].outcomes[BEGIN + 50] = "Lost"
+
+
+def _long_gap(seen: Seen) -> None:
+    seen.calls = [call for call in seen.calls if not BEGIN + 20 < call.at < BEGIN + 24]
+
+
+def _ended(seen: Seen) -> None:
+    seen.exits.append((BEGIN + 50, "chaos-2", 1))
+
+
+def _busy(seen: Seen) -> None:
+    seen.faults.append(Done(Fault(30, "hole", "leader", 10), BEGIN + 30, BEGIN + 40, ("chaos-2",)))
+    seen.samples = [Sample(BEGIN + 30 + n, "chaos-2", 7, n * 0.9, n) for n in range(11)]
+
+
+def _many_requests(seen: Seen) -> None:
+    _busy(seen)
+    seen.samples = [replace(each, cpu=0.0, requests=each.requests * 100) for each in seen.samples]
+
+
+@pytest.mark.parametrize(
+    ("defect", "check"),
+    [
+        (_forgotten, "without outcome"),
+        (_behind, "without outcome"),
+        (_called_twice, "called twice"),
+        (_made_twice, "pod made twice"),
+        (_unrecorded, "without record"),
+        (_open, "without end"),
+        (_not_received, "contradiction"),
+        (_skipped_yet_begun, "contradiction"),
+        (_lost_for_nothing, "harmed where nothing was wrong"),
+        (_long_gap, "gap"),
+        (_ended, "ended by itself"),
+        (_busy, "hot loop"),
+        (_many_requests, "hot loop"),
+    ],
+)
+def test_each_defect_is_found(defect: Callable[[Seen], None], check: str) -> None:
+    seen = clean()
+    defect(seen)
+    assert check in judge(seen).violations
+
+
+def test_what_a_fault_explains_is_no_violation() -> None:
+    seen = clean()
+    seen.books.accounts["call-0"].outcomes[BEGIN + 21] = "Lost"
+    assert judge(seen).violations == {}
+
+
+def test_a_late_end_is_seen_when_the_ledger_has_moved_on() -> None:
+    books = clean().books
+    books.task("call-0", "1", task(END + 50, entry(END + 1, END + 50, "Missed", "Downtime")))
+    account = books.accounts["call-0"]
+    assert account.outcomes[BEGIN + 5] == "Started"
+    assert account.outcomes[END + 7] == "Missed Downtime"
