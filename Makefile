@@ -52,8 +52,8 @@ lint: install ## Check style, types, layers, and that generated files are fresh
 
 test: test-unit test-cluster ## Run every test: first those without, then those with a cluster of their own
 
-test-unit: install ## Run the tests that need no cluster
-	@$(bin)/python -m pytest -m "not cluster" $(MARK)
+test-unit: install ## Run the tests that need no cluster, on every core
+	@$(bin)/python -m pytest -m "not cluster" -n auto --dist worksteal $(MARK)
 
 test-cluster: install ## Run the tests that need one, on a throw-away cluster
 	@sh tools/test-cluster.sh $(MARK)

@@ -22,6 +22,17 @@ from crontask_kube.client import ApiClient
 asyncio.set_event_loop(None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Virtual time moves as soon as nothing is left to run.
+
+    By default looptime goes round the loop 42 times more before each step, in case that something outside of the
+    loop has to be heard of. Our worlds have no outside, and those rounds were half of what they cost.
+    """
+    for item in items:
+        if item.get_closest_marker("looptime"):
+            item.add_marker(pytest.mark.looptime(noop_cycles=0))
+
+
 @pytest.fixture(autouse=True)
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuses connections that would leave the machine."""

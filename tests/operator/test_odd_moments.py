@@ -211,7 +211,7 @@ async def test_a_lost_shard_lets_the_rest_of_the_loop_go_on(world: World) -> Non
     [lease] = world.server.all(LEASES)
     spec = {"holderIdentity": "other", "renewTime": lease["spec"]["renewTime"], "leaseTransitions": 9}
     world.server.edit(LEASES, lease["metadata"]["name"], {"spec": spec}, namespace="crontask-system")
-    await until(world, "12:00:03")
+    await until(world, "12:00:02")
     assert not operator.shards[0].leadership.holding
 
 

@@ -15,6 +15,7 @@ from aiohttp import web
 from fakes.apiserver import FakeApiServer
 
 from crontask_kube.resources import EXECUTIONS, LEASES, TASKS
+from crontask_operator.__main__ import main
 
 PROGRAM = [sys.executable, "-P", "-m", "crontask_operator"]
 
@@ -64,24 +65,41 @@ async def slow_receiver(seconds: float) -> AsyncIterator[tuple[str, asyncio.Even
         await runner.cleanup()
 
 
+WRONG = [
+    ("CRONTASK_METRICS_ADDRESS", "nowhere", "write host:port"),
+    ("CRONTASK_EGRESS_ALLOW", "10.0.0.0/40", "write networks such as"),
+    ("CRONTASK_HTTP_LIMIT", "many", "write a number from 1 to 2000"),
+    ("CRONTASK_LOG_FORMAT", "xml", "write one of json, console"),
+]
+
+
+def assert_told(said: str, variable: str, value: str, told: str) -> None:
+    assert said.startswith("crontask-operator: ")
+    assert variable in said or value in said
+    assert told in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("variable", "value", "told"), WRONG)
+def test_a_wrong_setting_is_told_in_one_sentence(
+    variable: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The program's own `main`, which ends before anything of the process is changed."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert_told(capsys.readouterr().err, variable, value, told)
+
+
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
-    [
-        ("CRONTASK_METRICS_ADDRESS", "nowhere", "write host:port"),
-        ("CRONTASK_EGRESS_ALLOW", "10.0.0.0/40", "write networks such as"),
-        ("CRONTASK_HTTP_LIMIT", "many", "write a number from 1 to 2000"),
-        ("CRONTASK_LOG_FORMAT", "xml", "write one of json, console"),
-        ("KUBECONFIG", "/does/not/exist", "/does/not/exist"),
-    ],
+    ("variable", "value", "told"), [WRONG[0], ("KUBECONFIG", "/does/not/exist", "/does/not/exist")]
 )
-async def test_a_wrong_setting_is_told_in_one_sentence(variable: str, value: str, told: str) -> None:
+async def test_the_process_says_so_and_ends(variable: str, value: str, told: str) -> None:
     process = await spawn(**{variable: value})
     _, said = await process.communicate()
     assert process.returncode == 2
-    assert said.decode().startswith("crontask-operator: ")
-    assert variable in said.decode() or value in said.decode()
-    assert told in said.decode()
-    assert len(said.splitlines()) == 1
+    assert_told(said.decode(), variable, value, told)
 
 
 async def test_sigterm_in_the_middle_of_a_call(server: FakeApiServer, tmp_path: Path, unused_tcp_port: int) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crontask_core.errors import FieldError
@@ -66,6 +66,10 @@ def test_a_subject_of_the_users() -> None:
     assert subject(facts(way)) == "[Failure] backup: ExitCode $(x) $(UNKNOWN)"
 
 
+@settings(max_examples=30, deadline=None)
+@example("x" * 400)
+@example("a\u2028b\u2029c\x7f\x85\x0b")
+@example("\r\n" * 20)
 @given(st.text(max_size=400))
 def test_nothing_gets_a_second_line_into_a_subject_or_a_header_into_a_mail(value: str) -> None:
     way = {"subject": "$(CRONTASK_MESSAGE)", "email": {"secretName": "s", "to": ["a@example.com"]}}
