@@ -66,6 +66,7 @@ async def _run(cluster: Cluster, asked: Namespace, folder: Path) -> tuple[list[L
     every: list[Line] = []
     failed: list[str] = []
     try:
+        await clear_all(api)  # of a run before that was ended or kept
         version = await _version(connection)
         for name in asked.rows or MEASURED:
             began = time.monotonic()

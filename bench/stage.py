@@ -22,8 +22,8 @@ class Sizes:
     probe_seconds: int = 40
     """How long one task among the idle ones is watched, in each repetition."""
     rates: tuple[int, ...] = (10, 15, 22, 33, 50, 75, 110, 165, 250, 375, 560)
-    """Starts per second that are tried, from the middle on."""
-    rate_seconds: int = 15
+    """Starts per second that are tried."""
+    rate_seconds: int = 10
     minutes: float = 10
     """How long HTTP executions are counted that go on and on."""
     long_rates: tuple[int, ...] = (100, 200)

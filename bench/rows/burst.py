@@ -22,7 +22,7 @@ from bench.stage import Stage, counted, say, until
 from crontask_kube.resources import TASKS
 
 SPACE = "bench-burst"
-CREATES, NATIVE_CREATES = 50, 100
+CREATES, NATIVE_CREATES = 80, 200
 """Objects a second that are expected to be created before the instant; ours get their first status as well."""
 OURS_SECONDS, NATIVE_SECONDS = 90, 300
 """How long a burst is waited for."""

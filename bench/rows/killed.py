@@ -7,7 +7,6 @@ second where nothing dies.
 """
 
 import asyncio
-import math
 import os
 import subprocess
 import sys
@@ -39,6 +38,8 @@ RATE, EVERY, KILLS_EACH = 50, 10, 2
 SETTLED, AUDIT_SECONDS = 35, 60
 """How long everything may take to be written, and then to be found in order."""
 LONGEST_GAP = 3.0
+LEADER_SECONDS = 30
+"""How long after the last kill nobody may lead until the row is given up."""
 
 
 async def killed(stage: Stage) -> list[Line]:
@@ -50,10 +51,9 @@ async def killed(stage: Stage) -> list[Line]:
     arrivals = stage.cluster.arrivals()
     async with Replicas(stage) as replicas:
         await create(stage.api, TASKS, SPACE, steady(RATE, http_action(stage.cluster.values()["RECEIVER_URL"] + PATH)))
-        begin = math.ceil(time.time()) + 2 * PERIOD
-        moments = []
-        for number in range(kills):
-            await until(begin + EVERY * number)
+        moments: list[float] = []
+        for _ in range(kills):
+            await until(moments[-1] + EVERY if moments else time.time() + 2 * PERIOD)
             moments.append(await replicas.kill())
         await until(moments[-1] + EVERY)
         seen = at_path(arrivals.read(), PATH)
@@ -130,7 +130,7 @@ class Replicas:
 
     async def _leader(self) -> str:
         """Who holds the shard, of those that live."""
-        async with asyncio.timeout(EVERY):
+        async with asyncio.timeout(LEADER_SECONDS):
             while True:
                 lease = await self._stage.api.get(LEASES, LEASES_AT, LEASE)
                 if (holder := lease["spec"].get("holderIdentity")) in self._alive:
