@@ -87,26 +87,56 @@ class ApiClient:
 
         Where the server forgets its place between two pages, the list is read once more in one piece.
         """
-        selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
 
-        async def read(limit: int | None, token: str | None) -> Object:
-            query = _query(selectors | {"limit": limit, "continue": token})
-            headers = _METADATA if metadata_only else None
-            return await self._object(
-                Ask("list", "GET", resource, namespace, query=query, headers=headers, within=within)
+        async def read(page: int) -> Listing:
+            items: list[Object] = []
+            pages = self.pages(
+                resource,
+                namespace,
+                label_selector=label_selector,
+                field_selector=field_selector,
+                metadata_only=metadata_only,
+                page=page,
+                within=within,
             )
+            version = ""
+            async for part in pages:
+                items += part.items
+                version = part.resource_version
+            return Listing(items, version)
 
-        answer = await read(page, None)
-        # The server writes null for an empty list of metadata.
-        items: list[Object] = answer["items"] or []
         try:
-            while token := answer["metadata"].get("continue"):
-                answer = await read(page, token)
-                items += answer["items"] or []
+            return await read(page)
         except Gone:
-            answer = await read(None, None)
-            items = answer["items"] or []
-        return Listing(items, answer["metadata"]["resourceVersion"])
+            return await read(0)
+
+    async def pages(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        metadata_only: bool = False,
+        page: int = 500,
+        within: float = WITHIN_SECONDS,
+    ) -> AsyncIterator[Listing]:
+        """The same page by page, of at most `page` objects each (0: all in one piece), for who need not have all at once.
+
+        All pages are of one moment. Raises Gone where the server forgets its place between two of them.
+        """
+        selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        headers = _METADATA if metadata_only else None
+        token: str | None = None
+        while True:
+            query = _query(selectors | {"limit": page or None, "continue": token})
+            ask = Ask("list", "GET", resource, namespace, query=query, headers=headers, within=within)
+            answer = await self._object(ask)
+            # The server writes null for an empty list of metadata.
+            yield Listing(answer["items"] or [], answer["metadata"]["resourceVersion"])
+            token = answer["metadata"].get("continue")
+            if not token:
+                return
 
     async def create(
         self,
