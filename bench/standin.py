@@ -1,13 +1,12 @@
 """A stand-in for the kubelet: says of each pod, three seconds after its creation, that it has succeeded."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
-from crontask_kube.client import ApiClient, Event
+from crontask_kube.client import ApiClient
 from crontask_kube.errors import NotFound
 from crontask_kube.resources import PODS
 
@@ -39,8 +38,8 @@ class Kubelet:
         task.add_done_callback(self._tasks.discard)
 
     async def _follow(self, version: str) -> None:
-        events: AsyncIterator[Event] = self._api.watch(PODS, resource_version=version, seconds=3600)
-        async with aclosing(events) as stream:  # type: ignore[type-var]
+        events = self._api.watch(PODS, resource_version=version, seconds=3600)
+        async with aclosing(events) as stream:
             async for event in stream:
                 meta = event.object["metadata"]
                 if event.type == "ADDED" and meta["namespace"] in self._spaces:

@@ -9,7 +9,7 @@ call takes `within`, the seconds that it may take in all, retries included.
 
 import asyncio
 import random  # noqa: TID251 - the default of an argument; tests pass their own
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -121,7 +121,7 @@ class ApiClient:
         page: int = 500,
         within: float = WITHIN_SECONDS,
     ) -> AsyncIterator[Listing]:
-        """The same page by page, of at most `page` objects each (0: all in one piece), for who need not have all at once.
+        """The same page by page, of at most `page` objects each (0: all in one piece).
 
         All pages are of one moment. Raises Gone where the server forgets its place between two of them.
         """

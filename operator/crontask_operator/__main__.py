@@ -24,6 +24,7 @@ from crontask_operator.program import Operator
 from crontask_operator.reach import egress_policy
 from crontask_operator.settings import Settings, read_settings
 from crontask_operator.supervision import supervise
+from crontask_operator.watches import Watches
 
 log = structlog.get_logger(__name__)
 
@@ -79,12 +80,15 @@ async def run(settings: Settings) -> None:
     )
     await health.start()
     operator.start()
+    watches = Watches(api, operator, clock, settings.namespaces)
+    watches.start()
     stop = asyncio.Event()
     log.info("started", identity=settings.identity, server=connection.server, namespaces=settings.namespaces or "all")
     try:
         await _watch(settings, connection, operator, admission, stop)
     finally:
         await health.close()
+        await watches.close()
         await operator.close()
         log.info("stopped")
 

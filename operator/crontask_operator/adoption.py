@@ -138,6 +138,45 @@ class Adoption:
         else:
             self._executions.ended(run, AttemptEnd(False, "Deleted", "The pod vanished while no operator watched."))
 
+    # What a list does not show any more, found by names only: a deletion that no event has told.
+
+    def known_executions(self) -> set[Key]:
+        """The executions that are known to exist at the API server."""
+        ended = {Key(task.key.namespace, ended.name) for task in self._index.tasks.values() for ended in task.ended}
+        stored = {key for key, run in self._index.runs.items() if run.stored}
+        return ended | stored | self._index.strays.keys() | self._backfills.keys()
+
+    def executions_missing(self, keys: set[Key]) -> None:
+        """`execution_gone` for each of them."""
+        tasks = self._index.tasks.values()
+        whose = {Key(task.key.namespace, ended.name): task.key for task in tasks for ended in task.ended}
+        for key in keys & self.known_executions():
+            run = self._index.runs.get(key)
+            log.info("an execution was deleted unseen", execution=str(key))
+            self.execution_gone(key, run.task if run is not None else whose.get(key, key))
+
+    def known_pods(self) -> set[Key]:
+        """The pods of open attempts that are known to exist at the API server."""
+        return set(self._open_pods())
+
+    def pods_missing(self, keys: set[Key]) -> None:
+        """`pod_vanished` for each of them."""
+        for key, part in self._open_pods().items():
+            if key in keys:
+                log.info("a pod was deleted unseen", pod=str(key))
+                self.pod_vanished(part, key.name)
+
+    def _open_pods(self) -> dict[Key, Run]:
+        parts = (part for run in self._index.runs.values() for part in run.parts or (run,))
+        return {
+            Key(part.key.namespace, part.attempt.pod): part
+            for part in parts
+            if part.attempt is not None
+            and part.attempt.pod
+            and part.attempt.finished_at is None
+            and (part.pod is not None or part.attempt.started_at is not None)
+        }
+
     async def take_over(self, executions: list[dict[str, Any]], pods: list[dict[str, Any]]) -> None:
         """Picks up everything that an earlier leader left, from full lists."""
         self.leading = True

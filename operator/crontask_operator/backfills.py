@@ -7,7 +7,7 @@ the backfill's own record counts it (`holds`): a successor goes on from there.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from datetime import datetime
 from typing import Any
 
@@ -81,6 +81,10 @@ class Backfills:
             filling = self._open[key] = filling_of(body, spec, status)
         filling.stop = filling.stop or spec.stop
         self._look(filling)
+
+    def keys(self) -> Set[Key]:
+        """The open backfills."""
+        return self._open.keys()
 
     def gone(self, key: Key) -> None:
         """A backfill was deleted: what runs of it is stopped."""

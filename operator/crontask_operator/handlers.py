@@ -1,4 +1,4 @@
-"""Kopf: watches our kinds and pods, and hands their events over. Nothing is decided here.
+"""Kopf: watches tasks and what they name, and hands their events over. Nothing is decided here.
 
 Only `on.event` handlers: they cost no patches, annotations or finalizers. What
 Kopf does not do (retries, deletions across a re-list, Leases) is done elsewhere.
@@ -16,7 +16,7 @@ from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from crontask_core import names
 from crontask_kube.connection import Connection
-from crontask_kube.resources import CALENDARS, EXECUTIONS, GROUPS, PODS, TARGETS, TASKS
+from crontask_kube.resources import CALENDARS, GROUPS, TARGETS, TASKS
 from crontask_operator.admission import Admission
 
 Receive = Callable[[str, str | None, dict[str, Any]], None]
@@ -24,9 +24,9 @@ Receive = Callable[[str, str | None, dict[str, Any]], None]
 
 CANCEL_ROUNDS = 10
 LOOK_SECONDS = 5.0
-"""How often it is looked whether Kopf watches every kind of ours; what it does not for two looks is an error."""
-OURS = (TASKS, EXECUTIONS, GROUPS, CALENDARS, TARGETS)
-WATCHED = (*OURS, PODS)
+"""How often it is looked whether Kopf watches every kind that it should; what it does not for two looks is an error."""
+WATCHED = (TASKS, GROUPS, CALENDARS, TARGETS)
+"""Executions and pods, which have most of the events, are watched by `watches`."""
 
 
 class UnwatchedError(Exception):
@@ -73,14 +73,13 @@ def registry(
             aiohttp_session=session, server=connection.server, default_namespace=connection.namespace
         )
 
-    def watch(plural: str, *resource: str, **filters: Any) -> None:
-        @kopf.on.event(*resource, registry=made, id=plural, **filters)
+    def watch(plural: str) -> None:
+        @kopf.on.event(names.GROUP, names.VERSION, plural, registry=made, id=plural)
         async def handle(event: Mapping[str, Any], **_: Any) -> None:
             receive(plural, event["type"], event["object"])
 
-    for kind in OURS:
-        watch(kind.plural, names.GROUP, names.VERSION, kind.plural)
-    watch(PODS.plural, "", "v1", PODS.plural, labels={names.LABEL_MANAGED: "true"})
+    for kind in WATCHED:
+        watch(kind.plural)
     if admission is not None:
         admission.register(made)
     return made
@@ -98,7 +97,6 @@ def settings(error_backoffs: tuple[float, ...] = (0.5, 1, 2, 4, 8, 15)) -> kopf.
     made.networking.connect_timeout = 5
     made.networking.error_backoffs = error_backoffs
     made.watching.chunk_size = 500
-    made.watching.label_selectors["v1", "pods"] = f"{names.LABEL_MANAGED}=true"
     made.queueing.idle_timeout = 1.0
     made.queueing.worker_limit = None
     made.persistence.diffbase_storage = NoDiffBase()
@@ -151,7 +149,7 @@ async def watch(
 
 
 async def _unwatched(insights: Insights) -> None:
-    """Raises once a kind of ours has not been watched for a while.
+    """Raises once a kind has not been watched for a while.
 
     Kopf looks for kinds when it starts and when a CRD changes. The API server's discovery may lag behind that change
     (seen with 1.45.2 after CRDs had been deleted and applied again), and then Kopf does not look again.

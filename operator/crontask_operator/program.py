@@ -9,6 +9,9 @@ back, and only then ends Kopf.
 import asyncio
 from typing import Any
 
+import structlog
+
+from crontask_core.names import Key
 from crontask_core.sharding import Place, shard_of
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
@@ -24,6 +27,7 @@ from crontask_operator.workers import Crew, keep
 
 WRITERS = 6
 """Fewer than the API client has slots, so that records never keep a start waiting."""
+log = structlog.get_logger(__name__)
 
 
 class Operator:
@@ -72,11 +76,23 @@ class Operator:
         return self.shards[shard_of(namespace, len(self.shards))]
 
     def receive(self, plural: str, event: str | None, body: dict[str, Any]) -> None:
-        """An event from Kopf. Never raises: one bad object stops nothing but itself (law 4)."""
+        """An event of a watch, Kopf's or ours. Never raises: one bad object stops nothing but itself (law 4)."""
         each([body], lambda _: self._receive(plural, event == "DELETED", body))
 
     def _receive(self, plural: str, deleted: bool, body: dict[str, Any]) -> None:
         self.shard_of(body["metadata"]["namespace"]).receive(plural, deleted, body)
+
+    def known(self, plural: str) -> set[Key]:
+        """See `reflector.Follower`; of executions and pods."""
+        return set[Key]().union(*(shard.known(plural) for shard in self.shards))
+
+    def missing(self, plural: str, keys: set[Key]) -> None:
+        """See `reflector.Follower`."""
+        for shard in self.shards:
+            try:
+                shard.missing(plural, keys)
+            except Exception:
+                log.exception("what is missing cannot be dropped", kind=plural)
 
     def review(self, plural: str, body: dict[str, Any]) -> list[str]:
         """What the webhook says: warnings; raises `FieldError` where the object cannot be used."""

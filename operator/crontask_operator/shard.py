@@ -74,6 +74,17 @@ class Shard(Wiring):
             else:
                 self.companions.seen(kind, body)
 
+    def known(self, plural: str) -> set[Key]:
+        """The executions or pods that are believed to exist."""
+        return self.adoption.known_pods() if plural == PODS.plural else self.adoption.known_executions()
+
+    def missing(self, plural: str, keys: set[Key]) -> None:
+        """Some of these that do not exist any more, which no event has told."""
+        if plural == PODS.plural:
+            self.adoption.pods_missing(keys)
+        else:
+            self.adoption.executions_missing(keys)
+
     def problem(self) -> str:
         """Why this shard is not ready; empty where it is."""
         if not self.leadership.seen:

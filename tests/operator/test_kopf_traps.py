@@ -19,13 +19,14 @@ from fakes.world import Receiver, VirtualClock
 
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import SystemClock
-from crontask_kube.resources import EXECUTIONS, PODS, TASKS, Resource
+from crontask_kube.resources import EXECUTIONS, GROUPS, PODS, TASKS, Resource
 from crontask_operator import handlers
 from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.metrics import Metrics
 from crontask_operator.program import Operator
 from crontask_operator.settings import Settings
 from crontask_operator.supervision import supervise
+from crontask_operator.watches import Watches
 
 # A cancellation may meet Kopf between making a worker and starting it; Python tells so where it collects the worker.
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine 'worker' was never awaited:RuntimeWarning")
@@ -66,20 +67,24 @@ class Process:
 
     async def _live(self) -> None:
         clock, metrics = SystemClock(), Metrics()
+        api = ApiClient(self._server.connection, clock=clock, observe=metrics.call)
         self.operator = operator = Operator(
             self._settings,
             clock=clock,
             identity="a",
             metrics=metrics,
-            api=ApiClient(self._server.connection, clock=clock, observe=metrics.call),
+            api=api,
             http=cast(HttpExecutor, Receiver(cast(VirtualClock, clock))),
             post=cast(HttpExecutor, Receiver(cast(VirtualClock, clock))),
         )
         operator.start()
+        watches = Watches(api, operator, clock, ())
+        watches.start()
         stop = asyncio.Event()
         asker = asyncio.create_task(asyncio.to_thread(self._ended.wait))
         asker.add_done_callback(lambda _: stop.set())
         await supervise(lambda: self._watches(stop), stopping=stop.is_set, monotonic=clock.monotonic, sleep=_soon)
+        await watches.close()
         await operator.close()
 
     async def _watches(self, stop: asyncio.Event) -> None:
@@ -107,7 +112,7 @@ async def operating(server: FakeApiServer, **settings: Any) -> AsyncIterator[Pro
     process = Process(server, Settings(**settings))
     process.start()
     try:
-        await server.until(lambda: bool(server.seen("watch", PODS)), 10)
+        await server.until(lambda: bool(server.seen("watch", GROUPS)) and bool(server.seen("watch", PODS)), 10)
         yield process
     finally:
         await process.end()

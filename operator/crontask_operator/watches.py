@@ -1,0 +1,39 @@
+"""Our own watches, beside Kopf's: executions and pods of ours.
+
+Each run yields four to six events of these, and handling one in Kopf costs ten times
+as much as what is learned from it (`docs/decisions/0014-own-watches.md`).
+"""
+
+import asyncio
+
+from crontask_core.names import LABEL_MANAGED
+from crontask_kube.client import ApiClient
+from crontask_kube.clock import Clock
+from crontask_kube.reflector import Follower, Reflector
+from crontask_kube.resources import EXECUTIONS, PODS
+from crontask_operator.workers import keep
+
+WATCHED = ((EXECUTIONS, None), (PODS, f"{LABEL_MANAGED}=true"))
+"""Each kind with the labels of those that matter."""
+
+
+class Watches:
+    """One watch for each kind and namespace served."""
+
+    def __init__(self, api: ApiClient, follower: Follower, clock: Clock, namespaces: tuple[str, ...]) -> None:
+        self._reflectors = [
+            Reflector(api, kind, follower, clock=clock, namespace=namespace, label_selector=selector)
+            for kind, selector in WATCHED
+            for namespace in namespaces or (None,)
+        ]
+        self._loops: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Creates the loops; to be called once, before Kopf runs."""
+        self._loops = [asyncio.create_task(keep("watch", reflector.run)) for reflector in self._reflectors]
+
+    async def close(self) -> None:
+        """Ends the loops."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
