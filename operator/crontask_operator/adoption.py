@@ -1,6 +1,6 @@
 """Executions and pods that come from outside: made by hand, or left by an earlier leader.
 
-`execution_seen`, `pod_seen` and their `_gone` twins are fed by Kopf, by the
+`execution_seen`, `pod_seen` and their `_gone` twins are fed by the watches, by the
 take-over and by the resync, and are idempotent. What an earlier leader had under
 way is picked up during the take-over only: later, an execution that says Running
 and is not ours can only be an old event of one that has ended.
@@ -56,8 +56,17 @@ class Adoption:
 
     def execution_seen(self, body: dict[str, Any]) -> None:
         """An execution exists in this state."""
-        meta = body["metadata"]
+        meta, phase = body["metadata"], (body.get("status") or {}).get("phase", "Pending")
         key = Key(meta["namespace"], meta["name"])
+        run = self._index.runs.get(key)
+        if run is not None:
+            # Nearly all events tell of what we have just written; reading them in full would cost as much as writing.
+            run.version = meta["resourceVersion"]
+            if body["spec"].get("stop"):
+                self._executions.stop(run, "Stopped")
+            return
+        if phase in FINAL_PHASES and self._remembers(key, body["spec"]):
+            return
         try:
             spec = ExecutionSpec.model_validate(body["spec"])
         except ValidationError as error:
@@ -65,18 +74,18 @@ class Adoption:
                 self._by_hand.refuse_unreadable(key, error.errors(include_url=False)[0]["msg"])
             return
         status = ExecutionStatus.model_validate(body.get("status") or {})
-        run = self._index.runs.get(key)
         if spec.backfill is not None and status.phase not in FINAL_PHASES:
             if self.leading:
                 self._backfills.seen(key, body, spec, status)
-        elif run is not None:
-            run.version = meta["resourceVersion"]
-            if spec.stop:
-                self._executions.stop(run, "Stopped")
         elif status.phase in FINAL_PHASES:
             self._remember(key, spec, status, meta)
         elif self.leading and status.phase == "Pending":
             self._by_hand.accept(key, body, spec)
+
+    def _remembers(self, key: Key, spec: dict[str, Any]) -> bool:
+        """Whether an ended execution is known as such."""
+        task = self._index.tasks.get(Key(key.namespace, spec["taskRef"]["name"]))
+        return task is not None and any(ended.name == key.name for ended in task.ended)
 
     def _remember(self, key: Key, spec: ExecutionSpec, status: ExecutionStatus, meta: dict[str, Any]) -> None:
         if status.finished_at is None:
@@ -125,8 +134,10 @@ class Adoption:
         if run is None or run.attempt is None or run.attempt.pod != body["metadata"]["name"]:
             return
         facts = pod_facts(body)
-        run.pod = facts.as_gone() if gone else facts
-        self._executions.advance(run)
+        facts = facts.as_gone() if gone else facts
+        if facts != run.pod:
+            run.pod = facts
+            self._executions.advance(run)
 
     def pod_vanished(self, run: Run, pod: str) -> None:
         """The pod of a run's open attempt does not exist, and no event has told so."""

@@ -1,6 +1,6 @@
 """Compares what is known with what exists: in full at the take-over, by metadata now and then.
 
-Kopf yields only what exists after a re-list; an object that was deleted
+Kopf yields only what exists after a re-list; a task that was deleted
 meanwhile never produces an event. So every few minutes the uids are listed, and
 what is known but gone is dropped, what exists but is unknown is fetched.
 """
@@ -78,7 +78,7 @@ class Truth:
             self._place(task)
 
     async def resync(self) -> None:
-        """Finds what Kopf has not told: objects that went, or came, unseen."""
+        """Finds what no event has told: objects that went, or came, unseen."""
         for kind, resource in NAMED:
             await self._resync_companions(kind, resource)
         before = dict(self._index.tasks)

@@ -1,7 +1,7 @@
 """A whole operator in virtual time: the real parts on a fake API server, a fake kubelet, a scripted HTTP receiver.
 
 Needs looptime (`pytestmark = pytest.mark.looptime`): hours pass in milliseconds.
-Kopf is left out; `World` feeds the operator the same events that Kopf would. A
+Kopf and our own watches are left out; `World` feeds the operator the same events that they would. A
 crash is a process that sends nothing any more; what it had in flight stays so.
 """
 
@@ -128,7 +128,7 @@ class World:
         await operator.close()
 
     async def _feed(self, operator: Operator) -> None:
-        """What Kopf does: what exists, then what happens."""
+        """What the watches do: what exists, then what happens."""
         kinds = [self.server._kind(resource) for resource in WATCHED]
         places = [len(kind.history) for kind in kinds]
         for kind in kinds:

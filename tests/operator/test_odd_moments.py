@@ -7,7 +7,7 @@ from fakes.world import World, until
 
 from crontask_core.httpcall import CallError, CallFacts, Reason
 from crontask_core.names import Key
-from crontask_kube.resources import EXECUTIONS, LEASES, PODS, TASKS
+from crontask_kube.resources import EXECUTIONS, LEASES, PODS, TASKS, Resource
 
 pytestmark = pytest.mark.looptime
 
@@ -287,3 +287,51 @@ async def test_a_forged_watermark_is_told_at_the_take_over(world: World) -> None
     world.server.edit(TASKS, "t", {"spec": {"missed": {"policy": "Skip"}}})
     await until(world, "12:04:30")
     assert world.receiver.keys() == [FIRST, "t-20260301120300", "t-20260301120400"]
+
+
+def relisted(world: World, resource: Resource, name: str = "a") -> set[str]:
+    """What a watch does that begins anew: it tells what is known and does not exist. Returns the names of these."""
+    operator = world.operators[name][0]
+    existing = {Key("default", body["metadata"]["name"]) for body in world.server.all(resource)}
+    missing = operator.known(resource.plural) - existing
+    operator.missing(resource.plural, missing)
+    return {key.name for key in missing}
+
+
+async def test_a_pod_that_was_deleted_unseen_ends_its_attempt(world: World) -> None:
+    world.pod_task("quick")
+    world.pod_task("slow")
+    world.start()
+    await until(world, "12:00:05")
+    world.end_pod("quick-20260301120000-1")
+    await until(world, "12:00:10")
+    world.operators["a"][2].cancel()  # the watch sees nothing more
+    world.server.remove(PODS, "slow-20260301120000-1")
+    assert relisted(world, PODS) == {"slow-20260301120000-1"}
+    await until(world, "12:00:20")
+    assert world.outcomes() == [
+        ("quick-20260301120000", "Succeeded", "Completed"),
+        ("slow-20260301120000", "Failed", "Deleted"),
+    ]
+
+
+async def test_executions_that_were_deleted_unseen(world: World) -> None:
+    """One that runs is stopped, one that has ended is history no more, one just being begun is left alone."""
+    world.pod_task("ended", schedule="0 0 12 * * *")
+    world.pod_task("runs", schedule="0 0 12 * * *")
+    world.pod_task("begins", schedule="30 0 12 * * *")
+    operator = world.start()
+    await until(world, "12:00:05")
+    world.end_pod("ended-20260301120000-1")
+    await until(world, "12:00:20")
+    world.operators["a"][2].cancel()
+    for name in ("ended", "runs"):
+        world.server.remove(EXECUTIONS, f"{name}-20260301120000")
+    await until(world, "12:00:30")
+    await asyncio.sleep(0.1)
+    assert relisted(world, EXECUTIONS) == {"ended-20260301120000", "runs-20260301120000"}
+    assert relisted(world, EXECUTIONS) == {"runs-20260301120000"}, "it is being stopped"
+    await until(world, "12:00:40")
+    assert [body["metadata"]["name"] for body in world.server.all(PODS)] == ["begins-20260301120030-1"]
+    assert operator.shards[0].index.tasks[Key("default", "ended")].ended == []
+    assert phase(world, "begins-20260301120030") == "Running"
