@@ -14,8 +14,10 @@ from math import ceil
 from typing import Any
 
 from crontask_core.errors import FieldError
-from crontask_core.names import ANNOTATION_CLAIMED_THROUGH
+from crontask_core.names import ANNOTATION_CLAIMED_THROUGH, ANNOTATION_FINISHING
 
+MOST_FINISHING_SECONDS = 900.0
+"""Longer than any drain; what somebody writes there must not hold up the lost for ever."""
 CLAIM_PATH = f"metadata.annotations[{ANNOTATION_CLAIMED_THROUGH}]"
 
 
@@ -33,6 +35,8 @@ class LeaseRecord:
     claim_text: str
     """The claim's annotation as it stands there."""
     claimed_through: datetime | None
+    finishing_seconds: float = 0.0
+    """For how long after its release the holder before still ends calls of its own; 0 where there is none."""
 
     @classmethod
     def from_body(cls, body: dict[str, Any], *, known_claim: datetime | None = None) -> "LeaseRecord":
@@ -42,7 +46,8 @@ class LeaseRecord:
         it twice.
         """
         meta, spec = body["metadata"], body.get("spec") or {}
-        text = (meta.get("annotations") or {}).get(ANNOTATION_CLAIMED_THROUGH) or ""
+        annotations = meta.get("annotations") or {}
+        text = annotations.get(ANNOTATION_CLAIMED_THROUGH) or ""
         return cls(
             version=meta["resourceVersion"],
             holder=spec.get("holderIdentity") or "",
@@ -51,6 +56,7 @@ class LeaseRecord:
             renewed=spec.get("renewTime") or "",
             claim_text=text,
             claimed_through=_later(_claim(text, lenient=known_claim is not None), known_claim),
+            finishing_seconds=_finishing(annotations.get(ANNOTATION_FINISHING) or ""),
         )
 
     def same_hold(self, other: "LeaseRecord") -> bool:
@@ -111,19 +117,35 @@ def take_patch(record: LeaseRecord, identity: str, now: datetime, duration_secon
     return {"metadata": {"resourceVersion": record.version}, "spec": spec}
 
 
-def renew_patch(record: LeaseRecord, now: datetime, through: datetime | None) -> dict[str, Any]:
-    """A sign of life, and with `through` a claim as well; a claim never goes back."""
+def renew_patch(
+    record: LeaseRecord, now: datetime, through: datetime | None, *, all_finished: bool = False
+) -> dict[str, Any]:
+    """A sign of life, and with `through` a claim as well; a claim never goes back.
+
+    `all_finished`: what the holder before had under way has ended, and whoever comes next need not wait for it.
+    """
     claim = _later(record.claimed_through, through)
-    meta: dict[str, Any] = {"resourceVersion": record.version}
+    annotations: dict[str, str | None] = {}
     if claim is not None:
-        meta["annotations"] = {ANNOTATION_CLAIMED_THROUGH: written(claim)}
+        annotations[ANNOTATION_CLAIMED_THROUGH] = written(claim)
+    if all_finished and record.finishing_seconds:
+        annotations[ANNOTATION_FINISHING] = None
+    meta: dict[str, Any] = {"resourceVersion": record.version}
+    if annotations:
+        meta["annotations"] = annotations
     return {"metadata": meta, "spec": {"renewTime": written(now)}}
 
 
-def release_patch(record: LeaseRecord, now: datetime) -> dict[str, Any]:
-    """Gives the Lease up, so that the next one need not wait; the claim stays."""
-    spec = {"holderIdentity": "", "renewTime": written(now)}
-    return {"metadata": {"resourceVersion": record.version}, "spec": spec}
+def release_patch(record: LeaseRecord, now: datetime, finishing_seconds: float = 0.0) -> dict[str, Any]:
+    """Gives the Lease up, so that the next one need not wait; the claim stays.
+
+    For `finishing_seconds` we still end the calls whose records say Running.
+    """
+    finishing = f"{ceil(finishing_seconds)} {record.holder}" if finishing_seconds else None
+    return {
+        "metadata": {"resourceVersion": record.version, "annotations": {ANNOTATION_FINISHING: finishing}},
+        "spec": {"holderIdentity": "", "renewTime": written(now)},
+    }
 
 
 def shows(found: LeaseRecord, wanted: dict[str, Any]) -> bool:
@@ -169,6 +191,12 @@ def _claim(text: str, *, lenient: bool) -> datetime | None:
         return None
     remedy = f"write the instant before which nothing may start, such as {written(datetime(2026, 1, 1, tzinfo=UTC))}"
     raise FieldError(CLAIM_PATH, text, "is no instant (RFC 3339)", remedy)
+
+
+def _finishing(text: str) -> float:
+    """Seconds, and then who; what cannot be read is no promise."""
+    seconds = text.partition(" ")[0]
+    return min(float(seconds), MOST_FINISHING_SECONDS) if seconds.isascii() and seconds.isdigit() else 0.0
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -35,6 +35,7 @@ ANNOTATION_TASK_UID = f"{GROUP}/task-uid"
 ANNOTATION_KEPT_SECONDS = f"{GROUP}/kept-seconds"
 """On the same: how long after its end an execution stays without its task."""
 ANNOTATION_CLAIMED_THROUGH = f"{GROUP}/claimed-through"
+ANNOTATION_FINISHING = f"{GROUP}/finishing"
 """On a shard's Lease: everything due up to this instant has been claimed by some leader."""
 
 MAX_OBJECT_NAME = 253

@@ -62,6 +62,8 @@ class ShardLease:
         self.renew_seconds = duration_seconds * RENEW_SHARE
         self.inherited_through: datetime | None = None
         """The claim as found when we took the shard: no call at or below it may be started."""
+        self.finishing_seconds = 0.0
+        """For how long after we took the shard the holder before us may still end calls of its own."""
         self._client = client
         self._namespace = namespace
         self._clock = clock
@@ -69,6 +71,7 @@ class ShardLease:
         self._within = duration_seconds * WITHIN_SHARE
         self._lock = asyncio.Lock()
         self._held = False
+        self._all_finished = False
         self._record: LeaseRecord | None = None
         self._sighting: Sighting | None = None
         self._good_since = 0.0
@@ -156,15 +159,22 @@ class ShardLease:
         async with self._lock:
             return await self._keep(through)
 
-    async def release(self) -> None:
-        """Gives the shard up at once, the claim stays. Raises Unavailable: the next holder then has to wait."""
+    def forget_finishing(self) -> None:
+        """The holder before us has nothing more to end; the next renewal says so."""
+        self._all_finished = True
+
+    async def release(self, finishing_seconds: float = 0.0) -> None:
+        """Gives the shard up at once, the claim stays. Raises Unavailable: the next holder then has to wait.
+
+        For `finishing_seconds` this replica still ends calls, which the next one is told.
+        """
         was_held, self._held = self._held, False
         async with self._lock:
             for _ in range(MAX_WRITES):
                 if not was_held or self._record is None:
                     return
                 try:
-                    await self._patch(release_patch(self._record, self._clock.now()))
+                    await self._patch(release_patch(self._record, self._clock.now(), finishing_seconds))
                 except NotFound:
                     return
                 except Conflict:
@@ -190,7 +200,8 @@ class ShardLease:
                 return False
             written = found
         self._record, self._good_since, self._held, self._sighting = written, started, True, None
-        self.inherited_through = written.claimed_through
+        self.inherited_through, self.finishing_seconds = written.claimed_through, written.finishing_seconds
+        self._all_finished = False
         return True
 
     async def _keep(self, through: datetime | None) -> bool:
@@ -202,7 +213,7 @@ class ShardLease:
             started = self._clock.monotonic()
             if started >= deadline:
                 break
-            body = renew_patch(self._record, self._clock.now(), through)
+            body = renew_patch(self._record, self._clock.now(), through, all_finished=self._all_finished)
             try:
                 self._record = LeaseRecord.from_body(await self._patch(body), known_claim=self.claimed_through)
             except NotFound:

@@ -23,6 +23,7 @@ from crontask_kube.clock import Clock
 from crontask_operator.backfills import Backfills
 from crontask_operator.byhand import ByHand
 from crontask_operator.dependents import Dependents
+from crontask_operator.elsewhere import Elsewhere
 from crontask_operator.executions import Executions
 from crontask_operator.executors.pod import of_pod, target_of_pod
 from crontask_operator.history import Keeper
@@ -47,11 +48,13 @@ class Adoption:
         dependents: Dependents,
         sweeper: Sweeper,
         keeper: Keeper,
+        elsewhere: Elsewhere,
     ) -> None:
         self._index, self._clock = index, clock
         self._executions, self._by_hand = executions, by_hand
         self._backfills, self._dependents = backfills, dependents
         self._sweeper, self._keeper = sweeper, keeper
+        self._elsewhere = elsewhere
         self.leading = False
 
     def execution_seen(self, body: dict[str, Any]) -> None:
@@ -62,9 +65,13 @@ class Adoption:
         if run is not None:
             # Nearly all events tell of what we have just written; reading them in full would cost as much as writing.
             run.version = meta["resourceVersion"]
+            if run.elsewhere:
+                self._elsewhere.changed(run, ExecutionStatus.model_validate(body.get("status") or {}))
             if body["spec"].get("stop"):
                 self._executions.stop(run, "Stopped")
             return
+        if body["spec"].get("stop"):
+            self._executions.stop_finishing(key)
         if phase in FINAL_PHASES and self._remembers(key, body["spec"]):
             return
         try:
@@ -119,6 +126,7 @@ class Adoption:
         """An execution does not exist any more; one that runs is stopped, as deleting a Job ends its pods."""
         self._index.strays.pop(key, None)
         self._backfills.gone(key)
+        self._executions.stop_finishing(key)
         known = self._index.tasks.get(task)
         if known is not None:
             known.ended = tuple(ended for ended in known.ended if ended.name != key.name)
@@ -220,6 +228,8 @@ class Adoption:
             return None
         if task is None and mark is None:
             return None
+        if task is not None and any(ended.name == key.name for ended in task.ended):
+            return None  # it has ended since it was listed
         run = Run(
             key=key,
             task=Key(key.namespace, spec.task_ref.name),
@@ -307,6 +317,8 @@ class Adoption:
         is_pod = is_pod or run.whole is not None
         if is_pod and run.attempt is not None and open_attempt and run.pod is None:
             self._resume_without_pod(run, run.attempt)
+        elif not is_pod and open_attempt and self._elsewhere.keeps(run):
+            log.info("ends where it was begun", execution=str(run.key))
         elif not is_pod and (open_attempt or run.attempt is None):
             if run.attempt is None:
                 run.attempts.append(Attempt(number=1))

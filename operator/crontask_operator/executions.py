@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from crontask_core.history import kept_without_task
-from crontask_core.model import BY_SCHEDULE, FINAL_PHASES, Attempt, Phase, TaskSpec, Trigger
+from crontask_core.model import BY_SCHEDULE, FINAL_PHASES, Attempt, ExecutionStatus, Phase, TaskSpec, Trigger
 from crontask_core.names import Key, execution_name, pod_name
 from crontask_core.planning.execution import (
     CloseAttempt,
@@ -28,6 +28,7 @@ from crontask_core.planning.execution import (
 )
 from crontask_core.pods import PodFacts
 from crontask_kube.clock import Clock
+from crontask_operator.finishing import Finishing
 from crontask_operator.index import Index, Run, Task
 from crontask_operator.metrics import Metrics
 from crontask_operator.parts import Places, end_of, gather, have_ended
@@ -63,10 +64,11 @@ class Executions:
         records: Records,
         metrics: Metrics,
         places: Places,
+        finishing: Finishing,
     ) -> None:
         self._index, self._clock = index, clock
         self._records, self._metrics = records, metrics
-        self._places = places
+        self._places, self.finishing = places, finishing
         self._timers: dict[Run, asyncio.TimerHandle] = {}
         self.executors: dict[str, Executor] = {}
         self.on_started: Callable[[Run], None] = lambda run: None
@@ -75,6 +77,8 @@ class Executions:
         """Called with an execution that runs no longer: there may be room for another one."""
         self.on_unsent: Callable[[Task], None] = lambda task: None
         """Called with a task of which an instant has to be planned again."""
+        self.on_stop_elsewhere: Callable[[Run], None] = lambda run: None
+        """Called with an execution that is to be stopped where its call is under way."""
         self.on_ended: Callable[[Run], None] = lambda run: None
         """Called with an execution that has its outcome, before that is written."""
 
@@ -202,6 +206,12 @@ class Executions:
 
     def stop(self, run: Run, reason: StopReason) -> None:
         """Ends an execution before its time."""
+        if run.elsewhere:
+            if run.stop is None and reason == "Replaced":
+                run.stop = reason
+                self.on_stop_elsewhere(run)
+            self.stop_finishing(run.key)
+            return  # who has its call under way sees by itself that somebody wants it stopped
         if run.stop is None and run.phase not in FINAL_PHASES:
             run.stop = run.reason = reason  # stored as well, for a successor that sees the pod end
             for part in run.parts:
@@ -272,8 +282,16 @@ class Executions:
     def ended(self, run: Run, end: AttemptEnd) -> None:
         """See `Reports.ended`."""
         run.calling = False
-        if not self._goes_on(run):
-            return
+        if self.finishing.goes_on(run):
+            self._close(run, end)
+            self.finishing.ended(run)
+        elif self._goes_on(run):
+            self._close(run, end)
+            self.advance(run)
+            if (run.whole or run).phase not in FINAL_PHASES:
+                self._touch(run, 0)
+
+    def _close(self, run: Run, end: AttemptEnd) -> None:
         reason, message = end.reason, end.message
         if run.ending is not None and not end.succeeded:
             reason, message = run.ending.reason, run.ending.message
@@ -290,9 +308,19 @@ class Executions:
         )
         run.output, run.output_truncated = end.output, end.output_truncated
         run.pod, run.ending = None, None
-        self.advance(run)
-        if (run.whole or run).phase not in FINAL_PHASES:
-            self._touch(run, 0)
+
+    def ended_elsewhere(self, run: Run, status: ExecutionStatus) -> None:
+        """The holder of the shard before us has stored how an execution ended: it is counted and told of here."""
+        run.phase, run.attempts = status.phase, list(status.attempts)
+        run.finished_at = status.finished_at or self._clock.now()
+        run.reason, run.message = status.reason or "", status.message or ""
+        run.output, run.output_truncated = status.output or "", bool(status.output_truncated)
+        run.followers = tuple(status.followers or ())
+        self._cancel_timer(run)
+        self._metrics.finished("http", run.phase, run.reason)
+        log.info("finished elsewhere", execution=str(run.key), phase=run.phase, reason=run.reason)
+        self._records.found(run)
+        self.on_finished(run)
 
     def recall(self, part: Run, pod: PodFacts) -> None:
         """A part ended under an earlier leader: what it said is not recorded before the whole ends."""
@@ -307,6 +335,9 @@ class Executions:
     def unsent(self, run: Run) -> None:
         """See `Reports.unsent`. If this replica still holds the shard, what was not sent is looked at anew."""
         run.calling = False
+        if self.finishing.goes_on(run):
+            self.finishing.unsent(run)
+            return
         if not self._goes_on(run):
             return
         task = self._index.tasks.get(run.task)
@@ -363,6 +394,16 @@ class Executions:
         elif whole.phase not in FINAL_PHASES:
             end = end_of(whole)
             self.finish(whole, end.phase, end.reason, end.message)
+
+    def stop_finishing(self, key: Key) -> None:
+        """Somebody wants an execution stopped that ends here although the shard is another's."""
+        self.finishing.stop(key, self.executors["http"].end)
+
+    def calls(self) -> list[Run]:
+        """The runs that have an HTTP call under way."""
+        return [
+            run for run in self._index.runs.values() if run.calling and not run.elsewhere and self._kind(run) == "http"
+        ]
 
     def leave(self) -> None:
         """This replica no longer leads: forget what is under way, the next leader adopts it."""

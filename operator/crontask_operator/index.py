@@ -133,6 +133,8 @@ class Run:
     """Of an execution that stands for a backfill: how far that is. It is not in the index and makes no attempts."""
     calling: bool = False
     """Whether this process has an HTTP call of it under way, or a pod that it is just creating."""
+    elsewhere: bool = False
+    """Whether the holder of the shard before us still has its call under way, and writes its record."""
     parts: "tuple[Run, ...]" = ()
     """With targets: one run for each, not in the index, which makes the attempts there. The whole makes none itself."""
     whole: "Run | None" = None

@@ -114,14 +114,19 @@ class Leadership:
             log.info("the Lease is renewed, going on")
             self._on_resume()
 
-    async def release(self) -> None:
-        """Hands the shard over in an orderly stop, and does not ask for it again."""
+    async def release(self, finishing_seconds: float = 0.0) -> bool:
+        """Hands the shard over in an orderly stop, and does not ask for it again; False where nobody may know.
+
+        For `finishing_seconds` this replica still ends calls of its own.
+        """
         self._leaving = True
         if not self.holding:
-            return
+            return False
         self.holding = False
         self._on_lost()
         try:
-            await self._lease.release()
+            await self._lease.release(finishing_seconds)
         except KubeError as error:
             log.warning("the Lease cannot be released, it will run out", error=str(error))
+            return False
+        return True

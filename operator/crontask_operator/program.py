@@ -2,8 +2,8 @@
 
 Order matters in two places. Crews and loops are created before Kopf runs,
 because Kopf cancels what was created while it ran. And an orderly stop first
-stops starting, then lets calls end and records be written, then gives the Lease
-back, and only then ends Kopf.
+hands the shards over, then lets calls end and records be written, and only then
+ends Kopf.
 """
 
 import asyncio
@@ -118,6 +118,7 @@ class Operator:
     async def drain(self) -> None:
         """An orderly stop: hands every shard over."""
         await asyncio.gather(*(shard.hand_over() for shard in self.shards))
+        await asyncio.gather(*(shard.finish() for shard in self.shards))
 
     async def close(self) -> None:
         """Ends loops, crews and connections."""

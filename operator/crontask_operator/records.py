@@ -81,7 +81,9 @@ class Records:
         """Called with an execution whose record is offered no more, and the API server's words, before `on_stored`."""
 
     def touch(self, run: Run, delay: float) -> None:
-        """Writes the execution after `delay` seconds, unless it is written before that."""
+        """Writes the execution after `delay` seconds, unless it is written before that, or by another replica."""
+        if run.elsewhere:
+            return
         loop = asyncio.get_running_loop()
         at = loop.time() + delay
         waiting = self._waiting.get(run.key)
@@ -92,10 +94,19 @@ class Records:
 
     def hurry(self) -> None:
         """Writes at once what would be written soon (an orderly stop)."""
-        self._starts_wait = lambda: False
         for _, timer, run in list(self._waiting.values()):
             timer.cancel()
+            run.put_off = PUT_OFF_MOST
             self._submit(run)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be written, or to be written once more."""
+        return not self._waiting and not self._writing and not self._again
+
+    def found(self, run: Run) -> None:
+        """Another replica has stored the final state of the execution."""
+        self._saved(run)
 
     def forget_all(self) -> None:
         """Writes nothing more of what is waiting: the shard is somebody else's."""

@@ -32,6 +32,7 @@ STEP = timedelta(seconds=30)
 """A wall clock that moves so much against the monotonic one was set; no batch waits for longer than this."""
 LONGEST_SLEEP = 1.0
 """Seconds; a step of the wall clock is noticed after this long at the latest."""
+LOOK_SECONDS = 0.01
 SLICE = 50
 """Plans made between two looks at the rest of the loop."""
 
@@ -56,6 +57,8 @@ class Scheduler:
         """How many entries the heap holds for each instant; tells how early to begin with it."""
         self._changed = asyncio.Event()
         self._allowed = asyncio.Event()
+        self._busy = False
+        """Whether something that is due is just being prepared, awaited or fired."""
         self._claiming = asyncio.Lock()
         """Held from a claim to its starts."""
         self._clock_offset = self._offset(clock.now())
@@ -69,6 +72,14 @@ class Scheduler:
     def forbid(self) -> None:
         """Starts nothing more; what is being prepared is dropped."""
         self._allowed.clear()
+
+    async def until_quiet(self, least_seconds: float, most_seconds: float) -> None:
+        """Waits for a moment at which nothing is due within `least_seconds`, but no longer than `most_seconds`."""
+        least, until = timedelta(seconds=least_seconds), self._clock.monotonic() + most_seconds
+        while self._clock.monotonic() < until:
+            if not self._busy and (not self._heap or self._heap[0][0] - self._clock.now() >= least):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def rest(self) -> None:
         """Starts nothing more, and waits until what is claimed has been started."""
@@ -109,6 +120,13 @@ class Scheduler:
             self._changed.clear()
             await self._wait(self._changed, self._sleep_seconds(now))
             return
+        self._busy = True
+        try:
+            await self._carry_out(batch, now)
+        finally:
+            self._busy = False
+
+    async def _carry_out(self, batch: list[Task], now: datetime) -> None:
         try:
             dues, through = await self._prepare(batch, now)
             await self._sleep_until(through - CLAIM_AHEAD)

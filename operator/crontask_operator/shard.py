@@ -15,6 +15,7 @@ from crontask_core.sharding import Place
 from crontask_kube.errors import KubeError
 from crontask_kube.resources import EXECUTIONS, PODS, TASKS
 from crontask_operator.companions import kind_of
+from crontask_operator.handover import HandOver
 from crontask_operator.leadership import Leadership
 from crontask_operator.wiring import Shared, Wiring
 from crontask_operator.workers import keep
@@ -37,6 +38,7 @@ class Shard(Wiring):
             on_pause=self._pause,
             on_resume=self._resume,
         )
+        self._hand_over = HandOver(self, self.leadership)
         self._loops: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -58,8 +60,8 @@ class Shard(Wiring):
         key = Key(meta["namespace"], meta["name"])
         if plural == TASKS.plural:
             if deleted:
-                self.tasks.gone(key, meta["uid"], self._clock.now())
-            elif (task := self.tasks.seen(body, self._clock.now())) is not None:
+                self.tasks.gone(key, meta["uid"], self.clock.now())
+            elif (task := self.tasks.seen(body, self.clock.now())) is not None:
                 self.scheduler.set(task)
         elif plural == EXECUTIONS.plural:
             if deleted:
@@ -95,14 +97,15 @@ class Shard(Wiring):
 
     def idle_seconds(self) -> float:
         """How long ago the scheduler's loop last came round."""
-        return self._clock.monotonic() - self.scheduler.ticked_at
+        return self.clock.monotonic() - self.scheduler.ticked_at
 
     def _won(self) -> None:
-        self._writers.submit(self._take_over)
+        self.writers.submit(self._take_over)
 
     async def _take_over(self) -> None:
         self.instants.inherited_claim = self.lease.inherited_through
-        self.instants.taken_at = self._clock.now()
+        self.instants.taken_at = self.clock.now()
+        self.elsewhere.expect(self.lease.finishing_seconds)
         while self.leadership.holding:
             try:
                 await self.truth.take_over()
@@ -146,6 +149,7 @@ class Shard(Wiring):
             self.dependents,
             self.backfills,
             self.notifier,
+            self.elsewhere,
         ):
             queue.forget_all()  # the new leader finds all of it by itself
 
@@ -162,25 +166,12 @@ class Shard(Wiring):
                 log.exception("the resync failed", shard=self.place.lease)
 
     async def hand_over(self) -> None:
-        """Gives the shard up in order: starts nothing more, lets what is under way end and be stored, then releases."""
-        self.backfills.rest()
-        await self.scheduler.rest()
-        await self.line.rest(5)
-        if not await self._callers.idle(self.settings.drain_seconds):
-            log.warning(
-                "calls are still under way and will be recorded as lost",
-                shard=self.place.lease,
-                calls=self._callers.under_way,
-            )
-        await self._starters.idle(5)
-        await self.notifier.rest()
-        self.records.hurry()
-        self.statuses.hurry()
-        await self._writers.idle(5)
-        try:
-            await self.sweeper.sweep()
-        finally:
-            await self.leadership.release()
+        """Gives the shard up in order; returns when somebody else may hold it."""
+        await self._hand_over.begin()
+
+    async def finish(self) -> None:
+        """After that: waits until the calls under way have ended and are recorded."""
+        await self._hand_over.finish()
 
     async def close(self) -> None:
         """Ends the loops."""

@@ -24,11 +24,13 @@ from crontask_operator.channels.posts import PostChannel
 from crontask_operator.companions import Companions
 from crontask_operator.companionstatuses import CompanionStatuses
 from crontask_operator.dependents import Dependents
+from crontask_operator.elsewhere import Elsewhere
 from crontask_operator.executions import Executions
 from crontask_operator.executors.calls import HttpCalls
 from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.executors.pod import PodExecutor
 from crontask_operator.farewell import Farewell
+from crontask_operator.finishing import Finishing
 from crontask_operator.gates import Gates
 from crontask_operator.history import Keeper
 from crontask_operator.index import Index, Run
@@ -76,7 +78,7 @@ class Wiring:
     def __init__(self, shared: Shared, place: Place, leads: Callable[[], bool]) -> None:
         """`place` says which namespaces are the shard's; `leads` tells whether this replica holds it."""
         settings, clock, identity = shared.settings, shared.clock, shared.identity
-        self.settings, self.place, self._clock, self._leads = settings, place, clock, leads
+        self.settings, self.place, self.clock, self._leads = settings, place, clock, leads
         self.metrics, self.api, self.http, self.post = shared.metrics, shared.api, shared.http, shared.post
         self.index = Index()
         self.lease = ShardLease(
@@ -87,22 +89,22 @@ class Wiring:
             clock=clock,
             duration_seconds=settings.lease_seconds,
         )
-        self._starters, self._callers = Workers(shared.starters), Workers(shared.callers)
-        self._writers, self._couriers = Workers(shared.writers), Workers(shared.couriers)
+        self.starters, self.callers = Workers(shared.starters), Workers(shared.callers)
+        self.writers, self._couriers = Workers(shared.writers), Workers(shared.couriers)
         self.taken_over = False
         """Whether it knows everything that an earlier leader has left."""
         self._wire(identity)
 
     def _wire(self, identity: str) -> None:
-        settings, index, clock = self.settings, self.index, self._clock
+        settings, index, clock = self.settings, self.index, self.clock
         zone = settings.default_time_zone
         holds = self.lease.valid
-        self.records = Records(self.api, self._writers, holds, self._starts_wait)
-        self.statuses = Statuses(self.api, index, self._writers, holds, self._starts_wait)
+        self.records = Records(self.api, self.writers, holds, self._starts_wait)
+        self.statuses = Statuses(self.api, index, self.writers, holds, self._starts_wait)
         self.sweeper = Sweeper(self.api, holds)
         keeper = Keeper(index, clock, self.sweeper)
         self.sweeper.before_sweep = keeper.expire
-        recorder = Recorder(self.api, self._writers, identity, holds)
+        recorder = Recorder(self.api, self.writers, identity, holds)
         notices = Notices(recorder, self.statuses.touch)
         setting = Setting(zone, Key(settings.lease_namespace, settings.service_account))
         self.companions = Companions(zone)
@@ -112,7 +114,7 @@ class Wiring:
             kind, key, uid, problem, clock.now()
         )
         self.companion_statuses = CompanionStatuses(
-            self.api, self.companions, index, clock, crew=self._writers, may_write=holds
+            self.api, self.companions, index, clock, crew=self.writers, may_write=holds
         )
         self.executions = Executions(
             index,
@@ -120,6 +122,7 @@ class Wiring:
             records=self.records,
             metrics=self.metrics,
             places=Places(setting, self.companions.target),
+            finishing=Finishing(self.api, clock, self.writers),
         )
         accounts = Accounts(index, self.statuses, recorder, notices)
         self.tasks = Tasks(
@@ -139,7 +142,7 @@ class Wiring:
             index,
             self.api,
             clock,
-            crew=self._writers,
+            crew=self.writers,
             executions=self.executions,
             line=self.line,
             tasks=self.tasks,
@@ -149,7 +152,7 @@ class Wiring:
             index,
             self.api,
             clock,
-            crew=self._writers,
+            crew=self.writers,
             statuses=self.statuses,
             recorder=recorder,
             accept=by_hand.accept,
@@ -159,7 +162,7 @@ class Wiring:
             index,
             self.api,
             clock,
-            crew=self._writers,
+            crew=self.writers,
             executions=self.executions,
             by_hand=by_hand,
             records=self.records,
@@ -170,14 +173,25 @@ class Wiring:
             self.api,
             index,
             clock,
-            crew=self._writers,
+            crew=self.writers,
             recorder=recorder,
             leads=self._leads,
             is_needed=self.backfills.of_task,
         )
         by_hand.still_wanted, self.records.on_progress = self.backfills.wants, self.backfills.progress
+        self.elsewhere = Elsewhere(index, self.api, clock, self.writers, self.executions)
+        self.elsewhere.on_over = self.lease.forget_finishing
+        self.executions.on_stop_elsewhere = self.elsewhere.stop
         self.adoption = Adoption(
-            index, clock, self.executions, by_hand, self.backfills, self.dependents, self.sweeper, keeper
+            index,
+            clock,
+            self.executions,
+            by_hand,
+            self.backfills,
+            self.dependents,
+            self.sweeper,
+            keeper,
+            self.elsewhere,
         )
         self.truth = Truth(
             self.api,
@@ -192,13 +206,8 @@ class Wiring:
             farewell,
         )
         keeper.holders += (self.dependents.holds, self.backfills.holds)
-        self.executions.on_ended = self.dependents.ended
-        self.records.on_given_up += [self.executions.unrecorded, accounts.unrecorded]
-        self.records.on_recorded.append(accounts.recorded)
-        self.records.on_stored.append(accounts.stored)
-        self.records.on_stored.append(self.dependents.stored)
-        self.records.on_stored.append(self.backfills.stored)
-        self.records.on_stored.append(keeper.run_stored)
+        self.executions.on_ended = self.executions.finishing.on_ended = self.dependents.ended
+        self._wire_records(accounts, keeper)
         self.statuses.on_stored += [
             keeper.status_stored,
             self.notifier.status_stored,
@@ -206,15 +215,24 @@ class Wiring:
         ]
         common: dict[str, Any] = {"reports": self.executions, "may_send": holds, "default_zone": zone}
         self.executions.executors = {
-            "pod": PodExecutor(self.api, clock, starters=self._starters, others=self._writers, **common),
-            "http": HttpCalls(self.api, clock, self.http, callers=self._callers, records=self.records, **common),
+            "pod": PodExecutor(self.api, clock, starters=self.starters, others=self.writers, **common),
+            "http": HttpCalls(self.api, clock, self.http, callers=self.callers, records=self.records, **common),
         }
+
+    def _wire_records(self, accounts: Accounts, keeper: Keeper) -> None:
+        """Who is told what has become durable of an execution."""
+        self.records.on_given_up += [self.executions.unrecorded, accounts.unrecorded]
+        self.records.on_recorded.append(accounts.recorded)
+        self.records.on_stored.append(accounts.stored)
+        self.records.on_stored.append(self.dependents.stored)
+        self.records.on_stored.append(self.backfills.stored)
+        self.records.on_stored.append(keeper.run_stored)
 
     def _notifier(self, recorder: Recorder) -> Notifier:
         made = Notifier(
             self.index,
             self.api,
-            self._clock,
+            self.clock,
             recorder=recorder,
             metrics=self.metrics,
             touch=self.statuses.touch,
@@ -223,7 +241,7 @@ class Wiring:
             crew=self._couriers,
         )
         post = PostChannel(self.api, self.post, self.lease.valid)
-        mail = MailChannel(self.api, self._clock, self.post.permitted, self.lease.valid)
+        mail = MailChannel(self.api, self.clock, self.post.permitted, self.lease.valid)
         made.channels = {"webhook": post, "slack": post, "email": mail}
         return made
 
@@ -232,8 +250,8 @@ class Wiring:
         self.line = Line(
             self.index,
             self.api,
-            self._clock,
-            crew=self._writers,
+            self.clock,
+            crew=self.writers,
             executions=self.executions,
             records=self.records,
             statuses=self.statuses,
@@ -248,7 +266,7 @@ class Wiring:
             notices=notices,
             metrics=self.metrics,
         )
-        self.gates = Gates(self.companions, self.index, self._clock)
+        self.gates = Gates(self.companions, self.index, self.clock)
         self.gates.on_room = self.line.look
         self.line.gate = self.gates
         self.companions.on_moved = self.gates.moved
@@ -256,7 +274,7 @@ class Wiring:
         self.index.on_removed = self.gates.ended
         self.instants.closed = self.line.closed = lambda task: self.companions.closures(task.key)
         self.instants.revision = self.companions.revision_for
-        self.scheduler = Scheduler(self.index, self.tasks, self.instants, self.lease, self._clock, self.metrics)
+        self.scheduler = Scheduler(self.index, self.tasks, self.instants, self.lease, self.clock, self.metrics)
         self.tasks.look = self.line.look
         self.instants.on_settled = self.tasks.judge
         self.executions.on_started = accounts.started
@@ -271,9 +289,9 @@ class Wiring:
         self.line.changed(run)
 
     def _starts_wait(self) -> bool:
-        return self._starters.backlog > 0 or self._callers.backlog > 0
+        return self.starters.backlog > 0 or self.callers.backlog > 0
 
     def _review(self, key: Key, place: int) -> None:
         """Something that a task names has changed."""
         if self.companions.complete:
-            self.tasks.review_companions(key, place, self._clock.now())
+            self.tasks.review_companions(key, place, self.clock.now())

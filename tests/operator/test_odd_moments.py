@@ -199,7 +199,7 @@ async def test_work_goes_on_when_something_inside_of_it_is_cancelled(world: Worl
         raise asyncio.CancelledError
 
     for _ in range(30):
-        operator.shards[0]._writers.submit(interrupted)
+        operator.shards[0].writers.submit(interrupted)
     await until(world, "12:00:30")
     assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
 
