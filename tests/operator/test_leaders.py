@@ -12,7 +12,7 @@ from fakes.world import World, at, until
 
 from crontask_core.httpcall import CallFacts
 from crontask_core.names import ANNOTATION_FINISHING
-from crontask_kube.resources import EXECUTIONS, LEASES
+from crontask_kube.resources import EXECUTIONS, LEASES, SECRETS
 
 pytestmark = pytest.mark.looptime
 
@@ -212,3 +212,22 @@ async def test_a_leader_that_was_suspended_sends_nothing_when_it_wakes(world: Wo
     world.server.heal()
     await until(world, "12:00:08")
     assert world.receiver.keys() == [FIRST]
+
+
+async def test_a_call_that_was_not_sent_before_the_hand_over_is_sent_by_the_successor(world: World) -> None:
+    reference = {"secretKeyRef": {"name": "key", "key": "token"}}
+    headers = [{"name": "Authorization", "valueFrom": reference}]
+    world.server.put(SECRETS, {"metadata": {"name": "key"}, "data": {"token": "czNjcmV0"}})
+    world.task("t", http={"url": "http://receiver.test/", "headers": headers})
+    world.start("a")
+    world.start("b")
+    secret = world.server.hold("get", SECRETS)
+    await until(world, "12:00:01")
+    stop = asyncio.create_task(world.stop("a"))
+    await until(world, "12:00:09")
+    assert (world.receiver.keys(), world.outcomes()) == ([], [(FIRST, "Running", "")])
+    secret.set()
+    await until(world, "12:00:12")
+    assert world.receiver.keys() == [FIRST]
+    assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
+    await stop
