@@ -63,12 +63,7 @@ class Adoption:
         key = Key(meta["namespace"], meta["name"])
         run = self._index.runs.get(key)
         if run is not None:
-            # Nearly all events tell of what we have just written; reading them in full would cost as much as writing.
-            run.version = meta["resourceVersion"]
-            if run.elsewhere:
-                self._elsewhere.changed(run, ExecutionStatus.model_validate(body.get("status") or {}))
-            if body["spec"].get("stop"):
-                self._executions.stop(run, "Stopped")
+            self._running_seen(run, body)
             return
         if body["spec"].get("stop"):
             self._executions.stop_finishing(key)
@@ -88,6 +83,14 @@ class Adoption:
             self._remember(key, spec, status, meta)
         elif self.leading and status.phase == "Pending":
             self._by_hand.accept(key, body, spec)
+
+    def _running_seen(self, run: Run, body: dict[str, Any]) -> None:
+        """Nearly all events tell of what we have just written; reading them in full would cost as much as writing."""
+        run.version = body["metadata"]["resourceVersion"]
+        if run.elsewhere:
+            self._elsewhere.changed(run, ExecutionStatus.model_validate(body.get("status") or {}))
+        if body["spec"].get("stop"):
+            self._executions.stop(run, "Stopped")
 
     def _remembers(self, key: Key, spec: dict[str, Any]) -> bool:
         """Whether an ended execution is known as such."""

@@ -20,7 +20,7 @@ from crontask_operator.wiring import Wiring
 QUIET_SECONDS = 0.5
 QUIET_WAIT_SECONDS = 1.5
 """Nothing is to be due within the former; a moment like this is waited for no longer than the latter."""
-NOTICES_SECONDS = 1.0
+TIDY_SECONDS = 6.0
 SENT_SECONDS = 5.0
 RECORD_SECONDS = 5.0
 STATUS_SECONDS = 0.5
@@ -64,12 +64,13 @@ class HandOver:
             log.warning("calls are still under way and will be recorded as lost", shard=shard.place.lease, calls=left)
 
     async def _tidy(self) -> None:
-        """What need not wait for the quiet moment; the successor does whatever is left of it."""
+        """Lets notices under way end, so that none is told twice, while everything goes on to be started."""
         try:
-            async with asyncio.timeout(NOTICES_SECONDS):
+            async with asyncio.timeout(TIDY_SECONDS):
                 await asyncio.gather(self._shard.notifier.rest(), self._shard.sweeper.sweep())
         except (TimeoutError, KubeError) as error:
             log.info("something is left to the successor", shard=self._shard.place.lease, error=str(error))
+        self._shard.statuses.hurry()
 
     def _all_sent(self) -> bool:
         return all(run.attempt is None or run.attempt.started_at for run in self._shard.executions.calls())
