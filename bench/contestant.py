@@ -16,7 +16,7 @@ import aiohttp
 from bench.cluster import Cluster
 from bench.profile import SAMPLER_SECONDS, sample
 
-READY_SECONDS = 60
+READY_SECONDS = 120
 TICKS = os.sysconf("SC_CLK_TCK")
 
 

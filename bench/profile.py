@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-RATE = 200
+RATE = 100
 SAMPLER_SECONDS = 30.0
 """How long it may take to write what it has seen, once the operator has ended."""
 

@@ -3,7 +3,7 @@
 The waiting tasks are due in twelve hours. One more task calls the receiver at even seconds, another creates a pod at
 odd ones. Each repetition is a process of its own, started while all tasks exist (a cold start): until it is ready,
 until its first call on time, its memory once that has settled, then the lateness of the two tasks. From the memory
-that of processes without tasks is taken off.
+that of processes is taken off which have the two tasks alone, and have done the same with them.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from bench.audit import created
 from bench.contestant import Operator, running
@@ -32,13 +33,20 @@ FIRST_SECONDS = 120
 
 
 @dataclass(frozen=True)
-class Run:
-    """One process among the waiting tasks; times in seconds, memory in bytes."""
+class Start:
+    """A cold start; times in seconds, memory in bytes."""
 
     ready: float
     first: float
     """From its start to the arrival of the first call that was on time."""
     memory: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process among the waiting tasks."""
+
+    start: Start
     call: Spread
     pod: Spread
 
@@ -48,10 +56,12 @@ async def idle(stage: Stage) -> list[Line]:
     stage.cluster.up("stock")
     for space in (IDLE, PROBE):
         await namespace(stage.api, space)
-    say("memory without tasks")
+    say("memory without tasks that wait")
+    url = stage.cluster.values()["RECEIVER_URL"] + PATH
+    await create(stage.api, TASKS, PROBE, _probes(url))
     empty = [await _empty(stage) for _ in stage.turns(["ours"])]
     say(f"{stage.sizes.idle} tasks that wait")
-    filled = await _fill(stage)
+    filled = await _fill(stage, url)
     runs = [await _run(stage) for _ in stage.turns(["ours"])]
     stage.cluster.stop_controllers()
     for space in (IDLE, PROBE):
@@ -62,12 +72,12 @@ async def idle(stage: Stage) -> list[Line]:
 def lines(count: int, empty: Sequence[int], filled: int, runs: Sequence[Run]) -> list[Line]:
     """The figures of all repetitions. `filled`: memory of the process that saw the tasks come one by one."""
     base = median(empty)
-    each = Repeated(tuple(round((run.memory - base) / 1024 / count, 3) for run in runs))
+    each = Repeated(tuple(round((run.start.memory - base) / 1024 / count, 3) for run in runs))
     call, pod = Repeated(tuple(run.call for run in runs)), Repeated(tuple(run.pod for run in runs))
-    ready, first = Repeated(tuple(run.ready for run in runs)), Repeated(tuple(run.first for run in runs))
+    ready, first = Repeated(tuple(run.start.ready for run in runs)), Repeated(tuple(run.start.first for run in runs))
     details = {
         "empty_mib": base / 2**20,
-        "full_mib": median(run.memory for run in runs) / 2**20,
+        "full_mib": median(run.start.memory for run in runs) / 2**20,
         "filled_one_by_one_mib": filled / 2**20,
         "filled_one_by_one_kb_each": (filled - base) / 1024 / count,
     }
@@ -87,15 +97,21 @@ def _prompt(measure: str, side: Repeated) -> Line:
     return Line(measure, "s", side, goals=goals)
 
 
+def _probes(url: str) -> list[dict[str, Any]]:
+    return [
+        task("call", "*/2 * * * * *", http_action(url)),
+        task("pod", "1-59/2 * * * * *", pod_action(), concurrencyPolicy="Allow"),
+    ]
+
+
 async def _empty(stage: Stage) -> int:
-    async with running(stage.cluster) as operator:
-        return await operator.settled()
+    async with running(stage.cluster, wait=False) as operator:
+        return (await _started(stage, operator)).memory
 
 
-async def _fill(stage: Stage) -> int:
+async def _fill(stage: Stage, url: str) -> int:
     """Creates the tasks while an operator runs, waits until each has its status; its memory then."""
     seen = stage.cluster.writes()
-    url = stage.cluster.values()["RECEIVER_URL"] + PATH
     schedule, count = daily(time.time() + HALF_DAY, seconds=True), stage.sizes.idle
 
     def known() -> int:
@@ -105,33 +121,33 @@ async def _fill(stage: Stage) -> int:
         await create(stage.api, TASKS, IDLE, (task(f"idle-{n:05}", schedule, http_action(url)) for n in range(count)))
         if await counted(known, count, 30 + count / SLOWEST_FILL) < count:
             raise RuntimeError(f"only {known()} of {count} tasks have got a status")
-        memory = await operator.settled()
-    probes = (
-        task("call", "*/2 * * * * *", http_action(url)),
-        task("pod", "1-59/2 * * * * *", pod_action(), concurrencyPolicy="Allow"),
-    )
-    await create(stage.api, TASKS, PROBE, probes)
-    return memory
+        return await operator.settled()
 
 
 async def _run(stage: Stage) -> Run:
     writes, arrivals = stage.cluster.writes(), stage.cluster.arrivals()
+    async with running(stage.cluster, wait=False) as operator:
+        start, watched = await _started(stage, operator), time.time()
+        await asyncio.sleep(stage.sizes.probe_seconds)
+    calls = [call.lateness for call in at_path(arrivals.read(), PATH) if call.scheduled_at > watched]
+    pods = [late for due, late in lateness_of_pods(created(writes.read(), "pods", PROBE)) if due > watched]
+    return Run(start, Spread.of(calls), Spread.of(pods))
 
-    def first(operator: Operator) -> list[float]:
+
+async def _started(stage: Stage, operator: Operator) -> Start:
+    """Waits until it is ready, has made a call on time, and its memory has settled."""
+    arrivals = stage.cluster.arrivals()
+
+    def first() -> list[float]:
         return [
             call.at - operator.started
             for call in at_path(arrivals.read(), PATH)
             if call.scheduled_at >= operator.started and call.lateness <= ON_TIME
         ]
 
-    async with running(stage.cluster, wait=False) as operator:
-        ready = await operator.ready()
-        if not await counted(lambda: len(first(operator)), 1, FIRST_SECONDS):
-            raise RuntimeError(f"no call was made on time within {FIRST_SECONDS} s after a cold start")
-        memory, watched = await operator.settled(), time.time()
-        await asyncio.sleep(stage.sizes.probe_seconds)
-    calls = [call.lateness for call in at_path(arrivals.read(), PATH) if call.scheduled_at > watched]
-    pods = [late for due, late in lateness_of_pods(created(writes.read(), "pods", PROBE)) if due > watched]
-    run = Run(ready, first(operator)[0], memory, Spread.of(calls), Spread.of(pods))
-    say(f"    ready after {ready:.2f} s, first start on time after {run.first:.2f} s, {memory / 2**20:.1f} MiB")
-    return run
+    ready = await operator.ready()
+    if not await counted(lambda: len(first()), 1, FIRST_SECONDS):
+        raise RuntimeError(f"no call was made on time within {FIRST_SECONDS} s after a cold start")
+    start = Start(ready, first()[0], await operator.settled())
+    say(f"    ready after {ready:.2f} s, first start on time after {start.first:.2f} s, {start.memory / 2**20:.1f} MiB")
+    return start

@@ -8,7 +8,7 @@ import pytest
 from bench.audit import NATIVE, OPERATOR, Write
 from bench.figures import Spread
 from bench.received import Arrival
-from bench.rows.idle import Run, lines
+from bench.rows.idle import Run, Start, lines
 from bench.rows.killed import lines as killed_lines
 from bench.rows.killed import longest_gap
 from bench.rows.long import account, expected
@@ -82,7 +82,7 @@ def test_the_stand_in_ends_a_pod_as_a_kubelet_would() -> None:
 
 def test_memory_is_what_waiting_tasks_add_to_a_process_without_any() -> None:
     spread = Spread.of([0.004])
-    runs = [Run(1.0, 2.0, mib * 2**20, spread, spread) for mib in (60, 70, 62)]
+    runs = [Run(Start(1.0, 2.0, mib * 2**20), spread, spread) for mib in (60, 70, 62)]
     memory, call, pod, ready, first = lines(1024, [50 * 2**20, 40 * 2**20, 51 * 2**20], 80 * 2**20, runs)
     assert memory.ours.values == (10.0, 20.0, 12.0)
     assert not memory.goals[0].met
