@@ -174,9 +174,13 @@ class Companions:
 
     # What tasks ask.
 
+    def names_any(self, task: Key) -> bool:
+        """Whether a task names anything."""
+        return task in self._names[TASK]
+
     def revision_for(self, task: Key) -> int:
         """Changes with everything that a task may name; 0 for a task that names nothing."""
-        return self.revision if task in self._names[TASK] else 0
+        return self.revision if self.names_any(task) else 0
 
     def problem_of(self, ref: Ref) -> Problem | None:
         """Why a companion cannot be used, or a task cannot be run for the sake of what it names."""

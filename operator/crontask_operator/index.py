@@ -72,6 +72,11 @@ class Task:
     unsaved: frozenset[datetime] = frozenset()
     """Started instants whose execution is not stored yet; the stored watermark stays below them."""
 
+    def read_like(self, other: "Task") -> None:
+        """Takes over what was read of the same spec, instead of reading it again."""
+        self.spec_bytes, self.timing, self.schedule = other.spec_bytes, other.timing, other.schedule
+        self.suspended, self.notifies, self.delete_after = other.suspended, other.notifies, other.delete_after
+
     @property
     def paused(self) -> bool:
         """Whether its schedule rests, by somebody's wish or after failures."""

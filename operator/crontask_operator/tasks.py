@@ -4,7 +4,7 @@
 idempotent and do no I/O. What becomes of a due instant is `instants`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from sys import intern
 from typing import Any
@@ -77,8 +77,11 @@ class Tasks:
         self._circles: set[Key] = set()
         """Tasks that would run after themselves."""
 
-    def seen(self, body: dict[str, Any], now: datetime) -> Task | None:
-        """A task exists in this state. Returns it where its place in the timer heap may have changed."""
+    def seen(self, body: dict[str, Any], now: datetime, before: Task | None = None) -> Task | None:
+        """A task exists in this state. Returns it where its place in the timer heap may have changed.
+
+        `before` is what was known of the same object until now, where that is not in the index any more.
+        """
         meta = body["metadata"]
         # One text for each namespace, not one for each task in it.
         key = Key(intern(meta["namespace"]), meta["name"])
@@ -105,7 +108,7 @@ class Tasks:
         task.generation = meta["generation"]
         was_parents = self._index.dependencies.parents(key)
         anew = "NotReady" if was_problem else "Disabled" if was_disabled else ""
-        self._read(task, body.get("spec") or {}, was_timing, now, anew)
+        self._read(task, body.get("spec") or {}, was_timing, now, anew, before)
         if task.problem:
             self._recorder.not_ready(task, now)
         if is_new or self._index.dependencies.parents(key) != was_parents:
@@ -114,11 +117,23 @@ class Tasks:
             self._statuses.touch(task)
         return task
 
-    def _read(self, task: Task, spec_body: dict[str, Any], was_timing: str, now: datetime, anew: str = "") -> None:
+    def _read(
+        self,
+        task: Task,
+        spec_body: dict[str, Any],
+        was_timing: str,
+        now: datetime,
+        anew: str = "",
+        before: Task | None = None,
+    ) -> None:
         """Takes the spec for true from now on; with `anew` (why) it leaves all instants before now unstarted."""
         anew = anew or ("NotReady" if task.problem else "")
         was_schedule = task.schedule
-        self._load(task, spec_body)
+        spec_bytes = packed(spec_body)
+        if before is not None and before.spec_bytes == spec_bytes and not before.problem and self._is_alone(task.key):
+            task.read_like(before)
+        else:
+            self._load(task, spec_body, spec_bytes)
         self._begin_anew(task, was_timing, was_schedule, now, anew)
         task.wake_at = task.schedule.next(task.watermark) if task.schedule and not task.paused else None
         self.judge(task, now)
@@ -157,9 +172,9 @@ class Tasks:
             passed = passed_over(task.schedule, after, now, "Edited")
             tally.ledger = tally.ledger.fill(passed, era) if passed is not None else tally.ledger
 
-    def look_at_clock(self, now: datetime) -> None:
-        """Tells of tasks for which the clock is behind, and of those for which it no longer is."""
-        for task in self._index.tasks.values():
+    def look_at_clock(self, now: datetime, tasks: Iterable[Task] | None = None) -> None:
+        """Tells of tasks (None: all) for which the clock is behind, and of those for which it no longer is."""
+        for task in self._index.tasks.values() if tasks is None else tasks:
             if task.schedule is not None and clock_behind(task.watermark, now) != _shows_behind(task):
                 self.judge(task, now)
 
@@ -208,7 +223,9 @@ class Tasks:
                 meta = meta | {"generation": known.generation}
                 body = body | {"metadata": meta, "spec": orjson.loads(known.spec_bytes)}
             self._index.remove_task(known.key)
-        self.seen(body, now)
+            self.seen(body, now, known)
+        else:
+            self.seen(body, now)
 
     @staticmethod
     def _edited(task: Task, status: TaskStatus, generation: int) -> bool:
@@ -248,9 +265,13 @@ class Tasks:
         self._index.add_task(task)
         return task
 
-    def _load(self, task: Task, spec_body: dict[str, Any]) -> None:
+    def _is_alone(self, key: Key) -> bool:
+        """Whether nothing but its spec decides if a task can be run."""
+        return not self._index.dependencies.parents(key) and not self._companions.names_any(key)
+
+    def _load(self, task: Task, spec_body: dict[str, Any], spec_bytes: bytes) -> None:
         """Reads the spec; what is wrong with it, or with what it names, becomes `task.problem`."""
-        task.spec_bytes = packed(spec_body)
+        task.spec_bytes = spec_bytes
         task.schedule, task.problem, task.problem_reason = None, "", ""
         task.notifies, task.delete_after = False, "Never"
         self._circles.discard(task.key)

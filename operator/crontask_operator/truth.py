@@ -5,6 +5,7 @@ meanwhile never produces an event. So every few minutes the uids are listed, and
 what is known but gone is dropped, what exists but is unknown is fetched.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ from crontask_operator.adoption import Adoption
 from crontask_operator.companions import Companions
 from crontask_operator.farewell import Farewell
 from crontask_operator.index import Index, Run, Task
-from crontask_operator.isolation import each, gradually
+from crontask_operator.isolation import SLICE, each, gradually
 from crontask_operator.tasks import Tasks
 
 log = structlog.get_logger(__name__)
@@ -61,10 +62,11 @@ class Truth:
         for kind, resource in NAMED:
             await self._know_all(kind, await self._list(resource))
         self._companions.all_known()
+        before = set(self._index.tasks)
         tasks = await self._list(TASKS)
         executions = await self._list(EXECUTIONS)
         pods = await self._list(PODS, MANAGED)
-        self._drop_missing({key_of(body) for body in tasks})
+        self._drop(before.difference(map(key_of, tasks)))
         await gradually(tasks, lambda body: self._tasks.seen_at_take_over(body, self._clock.now()))
         self._index.complete = True
         await self._adoption.take_over(executions, pods)
@@ -81,16 +83,24 @@ class Truth:
         """Finds what no event has told: objects that went, or came, unseen."""
         for kind, resource in NAMED:
             await self._resync_companions(kind, resource)
-        before = dict(self._index.tasks)
-        listed = {key_of(body): body["metadata"] for body in await self._list(TASKS, metadata_only=True)}
-        for key in before.keys() - listed.keys():
-            await self._check(key)
-        for key, meta in listed.items():
+        missing = set(self._index.tasks)
+        changed: list[Key] = []
+
+        def compare(body: dict[str, Any]) -> None:
+            key, meta = key_of(body), body["metadata"]
+            missing.discard(key)
             task = self._index.tasks.get(key)
             if task is None or task.uid != meta["uid"] or task.generation < meta["generation"]:
-                await self._check(key)
+                changed.append(key)
+
+        await gradually(await self._list(TASKS, metadata_only=True), compare)
+        for key in (*missing, *changed):
+            await self._check(key)
         await self._resync_executions()
-        self._tasks.look_at_clock(self._clock.now())
+        tasks = list(self._index.tasks.values())
+        for start in range(0, len(tasks), SLICE):
+            self._tasks.look_at_clock(self._clock.now(), tasks[start : start + SLICE])
+            await asyncio.sleep(0)
 
     async def _know_all(self, kind: Kind, bodies: list[dict[str, Any]]) -> None:
         existing = {key_of(body) for body in bodies}
@@ -113,7 +123,7 @@ class Truth:
                 each([body], lambda body: self._companions.seen(kind, body))
 
     async def _resync_executions(self) -> None:
-        listed = {key_of(body) for body in await self._list(EXECUTIONS, metadata_only=True)}
+        listed = set(await gradually(await self._list(EXECUTIONS, metadata_only=True), key_of))
         for task in list(self._index.tasks.values()):
             for ended in list(task.ended):
                 key = Key(task.key.namespace, ended.name)
@@ -174,9 +184,10 @@ class Truth:
             return False
         return True
 
-    def _drop_missing(self, existing: set[Key]) -> None:
-        for key, task in list(self._index.tasks.items()):
-            if key not in existing:
+    def _drop(self, missing: set[Key]) -> None:
+        """Forgets tasks that were known before the list was asked for, and are not in it."""
+        for key in missing:
+            if (task := self._index.tasks.get(key)) is not None:
                 self._tasks.gone(key, task.uid, self._clock.now())
 
     async def _list(
