@@ -14,6 +14,7 @@ from crontask_core.ledger import EMPTY, Entry, Ledger, ledger_entries, read_ledg
 from crontask_core.model import Condition, Counts, LastExecution, Phase, TaskStatus, Trigger
 from crontask_core.model.base import ConditionStatus
 from crontask_core.notices import Outbox, outbox_of
+from crontask_core.planning.pace import usual_seconds
 
 
 class Standing(NamedTuple):
@@ -122,6 +123,10 @@ class Tally:
         new = Standing(kind, status, reason, message, generation, since)
         others = tuple(condition for condition in self.conditions if condition.type != kind)
         self.conditions = tuple(sorted((*others, new), key=lambda condition: condition.type))
+
+    def usual_seconds(self) -> float | None:
+        """What the latest execution took; None where that is not known."""
+        return usual_seconds(self.last_run, self.last_successful, self.last_failed)
 
     def counts(self) -> Counts:
         """The counts as the status shows them."""

@@ -26,6 +26,7 @@ from crontask_core.planning.execution import (
     StopReason,
     plan_execution,
 )
+from crontask_core.planning.pace import RECORD_SECONDS, record_wait
 from crontask_core.pods import PodFacts
 from crontask_kube.clock import Clock
 from crontask_operator.finishing import Finishing
@@ -35,8 +36,6 @@ from crontask_operator.parts import Places, end_of, gather, have_ended
 from crontask_operator.ports import AttemptEnd, Executor
 from crontask_operator.records import Records
 
-RECORD_AFTER = 0.5
-"""Seconds after which an execution that still runs is written; a shorter one is written once, at its end."""
 UNSENT_WAIT = timedelta(seconds=1)
 
 log = structlog.get_logger(__name__)
@@ -202,7 +201,7 @@ class Executions:
         telling = "" if run.pod.waiting in ("ContainerCreating", "PodInitializing") else run.pod.waiting
         if run.reason != telling:
             run.reason, run.message = telling, run.pod.message if telling else ""
-            self._touch(run, RECORD_AFTER)
+            self._touch(run, RECORD_SECONDS)
 
     def stop(self, run: Run, reason: StopReason) -> None:
         """Ends an execution before its time."""
@@ -257,8 +256,9 @@ class Executions:
 
     def started(self, run: Run, at: datetime, pod: PodFacts | None) -> None:
         """See `Reports.started`."""
-        whole = run.whole or run
+        whole, wait = run.whole or run, RECORD_SECONDS
         if whole.started_at is None:
+            wait = self._record_wait(whole)
             whole.started_at = at
             late = at - whole.scheduled_at
             if whole.trigger in BY_SCHEDULE:
@@ -277,7 +277,12 @@ class Executions:
         elif run.stop is not None:
             self.advance(run)
         if whole.phase not in FINAL_PHASES:
-            self._touch(run, RECORD_AFTER)
+            self._touch(run, wait)
+
+    def _record_wait(self, run: Run) -> float:
+        """How long the record of a start waits for the end; to be asked before the start is counted."""
+        task = self._index.tasks.get(run.task)
+        return record_wait(task.tally.usual_seconds() if task is not None else None)
 
     def ended(self, run: Run, end: AttemptEnd) -> None:
         """See `Reports.ended`."""
@@ -390,7 +395,7 @@ class Executions:
             attempt = {"finished_at": part.finished_at, "reason": part.reason, "message": part.message[:1024] or None}
             part.attempts.append(Attempt(number=1, target=part.target, **attempt))
         if not have_ended(whole):
-            self._touch(part, RECORD_AFTER)
+            self._touch(part, RECORD_SECONDS)
         elif whole.phase not in FINAL_PHASES:
             end = end_of(whole)
             self.finish(whole, end.phase, end.reason, end.message)
@@ -425,7 +430,7 @@ class Executions:
         if run.whole is None:
             self._records.touch(run, delay)
         else:
-            self._records.touch(run.whole, max(delay, RECORD_AFTER))
+            self._records.touch(run.whole, max(delay, RECORD_SECONDS))
 
     def _look_again(self, run: Run, at: datetime | None, now: datetime) -> None:
         self._cancel_timer(run)

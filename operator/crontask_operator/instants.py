@@ -23,6 +23,9 @@ from crontask_operator.notices import Notices
 from crontask_operator.recorder import Recorder
 from crontask_operator.statuses import Statuses
 
+FOLD_SECONDS = 10.0
+"""After this long a status tells that what was skipped before still is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -111,7 +114,8 @@ class Instants:
         if plan.starts and task.delete_after == "Dispatch":
             task.wake_at = None  # this was the one; the task goes when its record is there
         if plan.entries and not (task.paused and not plan.lost):  # a pause is told when it ends
-            self._statuses.touch(task, after_start=bool(plan.starts) or self._is_mere_fold(task, plan, ranges))
+            is_mere_fold = not plan.starts and self._is_mere_fold(task, plan, ranges)
+            self._statuses.touch(task, after_start=bool(plan.starts), delay=FOLD_SECONDS if is_mere_fold else None)
 
     @staticmethod
     def _is_mere_fold(task: Task, plan: TaskPlan, ranges: int) -> bool:

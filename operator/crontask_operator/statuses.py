@@ -15,6 +15,7 @@ from crontask_core.history import Ended
 from crontask_core.model import BY_SCHEDULE, ActiveExecution, TaskStatus
 from crontask_core.model.task_status import MAX_ACTIVE_SHOWN, MAX_COUNTED_SHOWN, NEXT_RUNS
 from crontask_core.names import Key
+from crontask_core.planning.pace import status_wait
 from crontask_core.tally import status_of
 from crontask_kube.client import ApiClient
 from crontask_kube.errors import KubeError, NotFound, Unavailable
@@ -23,9 +24,6 @@ from crontask_operator.index import Index, Task
 from crontask_operator.workers import Workers
 
 SOON = 0.5
-AFTER_START = 10.0
-"""Seconds that a start may wait for the end of a short run, which makes one patch of two. A status patch is the
-dearest of all our requests to the API server (docs/decisions/0002); the execution itself shows the start at once."""
 SPACING = 1.0
 PUT_OFF_MOST = 8
 AGAIN = 5.0
@@ -58,9 +56,13 @@ class Statuses:
         """Called when a task's status is durable, with the ended executions that it tells of."""
 
     def touch(self, task: Task, *, after_start: bool = False, delay: float | None = None) -> None:
-        """Has the status written soon; a later touch never delays an earlier one."""
+        """Has the status written soon; a later touch never delays an earlier one.
+
+        After a start it waits for the end of a short run, which makes one patch of two: a status patch is the dearest
+        of all our requests to the API server (docs/decisions/0002).
+        """
         if delay is None:
-            delay = AFTER_START if after_start else SOON
+            delay = status_wait(task.tally.usual_seconds()) if after_start else SOON
         if task.key in self._writing:
             self._touched_again[task.key] = min(delay, self._touched_again.get(task.key, delay))
             return

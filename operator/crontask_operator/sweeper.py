@@ -17,7 +17,7 @@ from crontask_kube.client import ApiClient
 from crontask_kube.errors import KubeError
 from crontask_kube.resources import EXECUTIONS, PODS, Resource
 
-EVERY_SECONDS = 2.0
+EVERY_SECONDS = 5.0
 CHUNK = 50
 """Names in one selector; keeps the URL below 4 KB."""
 log = structlog.get_logger(__name__)

@@ -25,7 +25,7 @@ async def test_an_execution_expires_though_nothing_else_happens(world: World) ->
     world.start()
     await until(world, "12:00:58")
     assert names(world) == [FIRST]
-    await until(world, "12:01:05")
+    await until(world, "12:01:08")
     assert names(world) == []
 
 
@@ -83,13 +83,13 @@ async def test_what_runs_outlives_its_task_and_its_record_stays_for_its_time(wor
     world.start()
     await until(world, "12:00:05")
     world.server.remove(TASKS, "t")
-    await until(world, "12:00:25")
+    await until(world, "12:00:27")
     assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
     assert world.server.all(PODS) == []
     assert "taskSpec" not in world.executions()[0]["status"], "what has ended needs no spec any more"
     await until(world, "12:01:15")
     assert names(world) == [FIRST]
-    await until(world, "12:01:25")
+    await until(world, "12:01:27")
     assert names(world) == []
 
 
@@ -100,7 +100,7 @@ async def test_what_has_ended_outlives_its_task_too(world: World) -> None:
     world.server.remove(TASKS, "t")
     await until(world, "12:00:55")
     assert names(world) == [FIRST]
-    await until(world, "12:01:05")
+    await until(world, "12:01:08")
     assert names(world) == []
 
 

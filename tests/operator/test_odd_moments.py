@@ -173,11 +173,11 @@ async def test_the_sweeper_outlives_a_change_of_leader_in_its_middle(world: Worl
     for namespace in ("n1", "n2", "n3"):
         operator.shards[0].sweeper.pods_of(Key(namespace, "e"))
     held = world.server.hold("deletecollection", PODS)
-    await asyncio.sleep(3)
+    await asyncio.sleep(6)
     operator.shards[0].sweeper.forget_all()
     held.set()
     operator.shards[0].sweeper.pods_of(Key("n4", "e"))
-    await asyncio.sleep(5)
+    await asyncio.sleep(11)
     assert [r.namespace for r in world.server.seen("deletecollection", PODS)][-1] == "n4"
 
 

@@ -86,6 +86,7 @@ async def test_a_pod_at_each_target_and_one_outcome(world: World, stage: Stage) 
     assert stage.end_of() == SUCCEEDED
     assert stage.attempts() == [(place, 1, "Completed") for place in PLACES]
     assert world.status()["counts"]["succeeded"] == 1
+    await until(world, "12:00:13")
     assert world.server.all(PODS) == [], "they have served"
 
 
