@@ -123,6 +123,8 @@ def plan_task(seen: TaskObservation, now: datetime) -> TaskPlan:
     starts += [Start(at, "Schedule") for at in judged.on_time]
     room = make_room(seen.spec, starts, line, seen.load)
     entries = (*judged.entries, *room.entries)
+    if seen.spec.retry.lost and seen.spec.http is not None:
+        entries = _unsure(seen, entries, judged.lost)
     return TaskPlan(
         starts=room.starts,
         queued=room.queued,
@@ -222,6 +224,17 @@ def _was_claimed(seen: TaskObservation, at: datetime) -> bool:
     if seen.spec.http is None or seen.spec.retry.lost or seen.claimed_through is None:
         return False
     return at <= seen.claimed_through
+
+
+def _unsure(seen: TaskObservation, entries: tuple[Entry, ...], lost: list[datetime]) -> tuple[Entry, ...]:
+    """What an earlier leader may have sent and nobody starts anew is lost: neither skipped nor missed."""
+    claimed = seen.claimed_through
+    if claimed is None:
+        return entries
+    unsure = {each.last for each in entries if each.outcome in ("Skipped", "Missed") and each.size == 1}
+    unsure = {at for at in unsure if at <= claimed}
+    lost += sorted(unsure)
+    return tuple(at_once(each.last, "Lost") if each.last in unsure else each for each in entries)
 
 
 def _too_late(spec: TaskSpec, age: timedelta) -> str | None:
