@@ -111,6 +111,11 @@ def _long_gap(seen: Seen) -> None:
     seen.calls = [call for call in seen.calls if not BEGIN + 20 < call.at < BEGIN + 24]
 
 
+def _hangs(seen: Seen) -> None:
+    seen.faults = [Done(Fault(10, "cut", "leader", 0), BEGIN + 10, BEGIN + 10, ("chaos-1",))]
+    seen.calls = [call for call in seen.calls if not BEGIN + 10 <= call.due < BEGIN + 40]
+
+
 def _ended(seen: Seen) -> None:
     seen.exits.append((BEGIN + 50, "chaos-2", 1))
 
@@ -138,6 +143,7 @@ def _many_requests(seen: Seen) -> None:
         (_skipped_yet_begun, "contradiction"),
         (_lost_for_nothing, "harmed where nothing was wrong"),
         (_long_gap, "gap"),
+        (_hangs, "slow recovery"),
         (_ended, "ended by itself"),
         (_busy, "hot loop"),
         (_many_requests, "hot loop"),

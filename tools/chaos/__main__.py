@@ -21,7 +21,7 @@ from live.operators import ROOT, make, no_others, running_operators
 from live.stories import Stage
 
 from chaos import plan
-from chaos.judge import judge
+from chaos.judge import GAP_SECONDS, judge
 from chaos.report import document, lines
 from chaos.run import receiver_size, run, today
 from chaos.server import Server
@@ -39,6 +39,7 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=44, help="plain calls a second; the other tasks make six more")
     parser.add_argument("--only", choices=sorted({kind.name for kind in plan.KINDS}), help="only this kind of fault")
     parser.add_argument("--every", type=float, help="with --only kill: the leader is killed each so many seconds")
+    parser.add_argument("--lease", type=float, help="CRONTASK_LEASE_SECONDS, where it is not to be the default")
     parser.add_argument("--no-poison", action="store_true", help="without the poison objects")
     parser.add_argument("--report", type=Path, help="where the report goes")
     arguments = parser.parse_args()
@@ -57,10 +58,11 @@ def _measured(arguments: argparse.Namespace, state: Path, folder: Path) -> int:
     stage = Stage(kubectl, state, told["RECEIVER_URL"], told["DEMO_IMAGE"], receiver_size(state))
     seconds, quiet = arguments.minutes * 60, max(15.0, arguments.minutes * 3)
     work = jobs(stage.receiver, stage.image, arguments.rate)
-    with _alone(state), site(Server(state), state, namespace, folder, {}) as two:
+    settings = {"CRONTASK_LEASE_SECONDS": str(arguments.lease)} if arguments.lease else {}
+    with _alone(state), site(Server(state), state, namespace, folder, settings) as two:
         faults = _plan(arguments, seconds)
         seen = run(stage, two, work, faults, quiet=quiet, poisoned=not arguments.no_poison, say=_say)
-        verdict = judge(seen)
+        verdict = judge(seen, gap_seconds=max(GAP_SECONDS, (arguments.lease or 0) + 1))
     facts = {
         "what": " ".join(["make chaos", f'CHAOS="{" ".join(sys.argv[1:])}"']),
         "measured_at": f"{today():%Y-%m-%dT%H:%M:%SZ}",

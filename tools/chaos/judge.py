@@ -17,6 +17,8 @@ AFTER = 6.0
 """Seconds after the end of a fault that still belong to it."""
 AFTER_LONG = 20.0
 """The same after an outage of the API server, whose clients back off."""
+BACK_SECONDS = 10.0
+"""Work goes on so soon after a fault and its aftermath, or something hangs."""
 WATCHED = 8.0
 """A gap after a kill is looked for so long."""
 BEGUN = ("Started", "Late", "Lost")
@@ -54,6 +56,7 @@ def judge(seen: Seen, *, gap_seconds: float = GAP_SECONDS) -> Verdict:
         "contradiction": list(_contradictions(seen)),
         "harmed where nothing was wrong": list(_harmed(seen)),
         "gap": [f"{each['gap']} s after the kill at {each['at']}" for each in gaps if each["gap"] > gap_seconds],
+        "slow recovery": list(_slow_recoveries(seen)),
         "hot loop": [told for told, hot in _used(seen) if hot],
         "ended by itself": list(_exits(seen)),
         "audit": [f"{each.task} {each.check} {each.at}: {each.message}" for each in seen.audited.found],
@@ -78,6 +81,10 @@ def figures(seen: Seen, gaps: Sequence[dict[str, float]]) -> dict[str, Any]:
         "unaccounted": len(list(_without_outcome(seen))),
         "gaps": {"each": gaps, "longest": max((each["gap"] for each in gaps), default=None)},
         "lateness_ms": {name: quantiles(values) for name, values in lateness(seen).items()},
+        "recovery_s": [
+            {"kind": done.fault.kind, "at": done.fault.at, "seconds": round(back - done.ended, 2)}
+            for done, back in recoveries(seen)
+        ],
         "used": [told for told, _ in _used(seen)],
         "audited": {
             "tasks": seen.audited.tasks,
@@ -88,8 +95,25 @@ def figures(seen: Seen, gaps: Sequence[dict[str, float]]) -> dict[str, Any]:
 
 
 def windows(seen: Seen) -> list[tuple[float, float]]:
-    """The times that belong to a fault, its aftermath included."""
-    return [(done.began - 1, done.ended + _aftermath(done)) for done in seen.faults]
+    """The times that belong to a fault, until work goes on and some seconds more."""
+    return [(done.began - 1, back + _aftermath(done)) for done, back in recoveries(seen)]
+
+
+def recoveries(seen: Seen) -> list[tuple[Done, float]]:
+    """When, after each fault, the first plain call came for an instant that was due after its end."""
+    calls = [(call.at, call.due) for call in seen.calls if _is_plain(seen, call.execution)]
+    found = []
+    for done in seen.faults:
+        back = min((at for at, due in calls if due >= done.ended), default=seen.ended)
+        found.append((done, max(back, done.ended)))
+    return found
+
+
+def _slow_recoveries(seen: Seen) -> Iterator[str]:
+    for done, back in recoveries(seen):
+        near = [each for each in seen.faults if each.began < back and done.began < each.ended + AFTER]
+        if back - done.ended > BACK_SECONDS + _aftermath(done) and len(near) == 1:
+            yield f"{done.fault.kind} at {done.fault.at:g}: {back - done.ended:.1f} s until work went on"
 
 
 def _aftermath(done: Done) -> float:
@@ -151,7 +175,8 @@ def _without_outcome(seen: Seen) -> Iterator[str]:
 
 def _called_twice(seen: Seen) -> Iterator[str]:
     for (name, attempt), count in Counter((call.execution, call.attempt) for call in seen.calls).items():
-        if count > 1:
+        job = seen.jobs.get(name.rpartition("-")[0])
+        if count > 1 and not (job is not None and job.may_repeat):
             yield f"{name} attempt {attempt}: {count} times"
 
 

@@ -31,6 +31,7 @@ def lines(verdict: Verdict) -> Iterator[str]:
         "without outcome": told["unaccounted"],
         "kills of the leader, alone": len(told["gaps"]["each"]),
         "longest gap after one": told["gaps"]["longest"],
+        "longest recovery": max((each["seconds"] for each in told["recovery_s"]), default=None),
     }
     yield from (f"{name:<28}{value}" for name, value in rows.items())
     for name, values in told["lateness_ms"].items():

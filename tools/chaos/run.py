@@ -9,6 +9,7 @@ from heapq import heapify, heappop, heappush
 from pathlib import Path
 from typing import Any
 
+from live.apiwitness import ApiWitness
 from live.etcd import EtcdWitness
 from live.stories import Stage, until
 
@@ -153,7 +154,8 @@ def _settle(stage: Stage, site: Site, seen: Seen, say: Callable[[str], None]) ->
 
     until(ready, "both operators are ready again", PATIENCE)
     seen.ended = time.time()
-    _hope(seen, decided, "each task's watermark has reached the end")
+    if not _hope(seen, decided, "each task's watermark has reached the end"):
+        return  # an end of their schedules would pass over what is not decided
     say("the schedules end")
     stage.apply(*(job.ending(today()) for job in seen.jobs.values()))
     _hope(seen, at_rest, "what has begun ends")
@@ -164,19 +166,29 @@ def _settle(stage: Stage, site: Site, seen: Seen, say: Callable[[str], None]) ->
     seen.audited = until_clean(lambda: audit(from_cluster(ask, machine_now)), AUDIT_SECONDS)
 
 
-def _hope(seen: Seen, look: Callable[[], bool], what: str) -> None:
+def _hope(seen: Seen, look: Callable[[], bool], what: str) -> bool:
     try:
-        until(look, what, PATIENCE)
+        return until(look, what, PATIENCE)
     except AssertionError as error:
         seen.broken.append(str(error))
+        return False
 
 
-def _witnesses(stage: Stage, site: Site, books: Books) -> list[EtcdWitness]:
-    port, namespace = site.server.facts.etcd, stage.kubectl.namespace
+def _witnesses(stage: Stage, site: Site, books: Books) -> list[EtcdWitness | ApiWitness]:
+    """etcd's where it can be asked, because it sees during an outage of the API server as well."""
+    server, namespace, group = site.server, stage.kubectl.namespace, "crontask.dev"
+    if server.facts.etcd:
+        port = server.facts.etcd
+        return [
+            EtcdWitness(port, f"/registry/{group}/crontasks/{namespace}/", books.task),
+            EtcdWitness(port, f"/registry/{group}/crontaskexecutions/{namespace}/", books.execution),
+            EtcdWitness(port, f"/registry/pods/{namespace}/", books.pod),
+        ]
+    where = f"/apis/{group}/v1beta1/namespaces/{namespace}"
     return [
-        EtcdWitness(port, f"/registry/crontask.dev/crontasks/{namespace}/", books.task),
-        EtcdWitness(port, f"/registry/crontask.dev/crontaskexecutions/{namespace}/", books.execution),
-        EtcdWitness(port, f"/registry/pods/{namespace}/", books.pod),
+        ApiWitness(server.api, f"{where}/crontasks", books.task),
+        ApiWitness(server.api, f"{where}/crontaskexecutions", books.execution),
+        ApiWitness(server.api, f"/api/v1/namespaces/{namespace}/pods", books.pod),
     ]
 
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 from cluster import build, control_plane, network, processes, system
@@ -23,7 +22,7 @@ class Server:
         self._environ = {**os.environ, "PATH": system.path(os.environ.get("PATH", ""))}
         self._settings = Settings.read({**self._environ, "STATE": str(folder)}, Path.home())
         self.facts = _facts(self._settings)
-        self._api = Api.of(self._settings.state.kubeconfig)
+        self.api = Api.of(self._settings.state.kubeconfig)
 
     @property
     def can_stop(self) -> bool:
@@ -49,13 +48,8 @@ class Server:
 
     def leader(self) -> str:
         """Who holds the shard's Lease, "NAME-PROCESS"; empty where nobody does or nobody can tell."""
-        lease = self._api.get(LEASE)
+        lease = self.api.get(LEASE)
         return str((lease or {}).get("spec", {}).get("holderIdentity") or "")
-
-    def until_ready(self, seconds: float) -> bool:
-        """Waits for it."""
-        end = time.monotonic() + seconds
-        return processes.until(self._api.is_ready, end - time.monotonic())
 
 
 def _facts(settings: Settings) -> Facts:

@@ -30,6 +30,11 @@ class Job:
         """Whether nothing but time decides on its starts."""
         return self.name.startswith(PLAIN)
 
+    @property
+    def may_repeat(self) -> bool:
+        """Whether a call that left no record may be sent once more, as its task wishes."""
+        return bool(self.spec.get("retry", {}).get("lost"))
+
     def due(self, after: float, upto: float) -> range:
         """The instants in (after, upto], as unix times."""
         return range((int(after) // self.period + 1) * self.period, int(upto) + 1, self.period)
