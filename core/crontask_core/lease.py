@@ -8,6 +8,7 @@ are never trusted: a holder counts as gone when its record has stayed the same
 for its duration on *our* monotonic clock.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
@@ -18,6 +19,8 @@ from crontask_core.names import ANNOTATION_CLAIMED_THROUGH, ANNOTATION_FINISHING
 
 MOST_FINISHING_SECONDS = 900.0
 """Longer than any drain; what somebody writes there must not hold up the lost for ever."""
+LOSSES_COUNT_SECONDS = 60.0
+MAX_DOUBLINGS = 3
 CLAIM_PATH = f"metadata.annotations[{ANNOTATION_CLAIMED_THROUGH}]"
 
 
@@ -89,6 +92,16 @@ def free_at(sighting: Sighting, *, least_seconds: float) -> float:
     if not sighting.record.holder:
         return sighting.since
     return sighting.since + max(sighting.record.duration_seconds, least_seconds)
+
+
+def patience(seconds: float, losses: Iterable[float], monotonic: float) -> float:
+    """How long a holder must be still before we take from it, who have lost the shard at these moments ourselves.
+
+    `seconds` at first; twice that with each loss of late after the first one. Two replicas that are too busy to renew
+    in time would else take it from each other for ever, and each take-over makes them busier.
+    """
+    recent = sum(loss > monotonic - LOSSES_COUNT_SECONDS for loss in losses)
+    return seconds * 2.0 ** min(max(recent - 1, 0), MAX_DOUBLINGS)
 
 
 def still_ours(held: LeaseRecord, found: LeaseRecord) -> bool:

@@ -12,16 +12,19 @@ can do no harm.
 """
 
 import asyncio
+from collections import deque
 from datetime import datetime
 from typing import Any
 
 from crontask_core.errors import FieldError
 from crontask_core.lease import (
+    MAX_DOUBLINGS,
     LeaseRecord,
     Sighting,
     first_body,
     free_at,
     may_take,
+    patience,
     release_patch,
     renew_patch,
     shows,
@@ -74,6 +77,8 @@ class ShardLease:
         self._all_finished = False
         self._record: LeaseRecord | None = None
         self._sighting: Sighting | None = None
+        self._losses: deque[float] = deque(maxlen=MAX_DOUBLINGS + 1)
+        """The monotonic moments at which another has taken the shard from us."""
         self._good_since = 0.0
 
     @property
@@ -108,7 +113,7 @@ class ShardLease:
     @property
     def free_at(self) -> float:
         """The monotonic moment at which the shard may be taken, as far as is known; 0: that has to be looked up."""
-        return free_at(self._sighting, least_seconds=self._duration) if self._sighting else 0.0
+        return free_at(self._sighting, least_seconds=self._patience()) if self._sighting else 0.0
 
     def told(self, body: Object | None) -> None:
         """The Lease as an event tells of it, or that it is gone. Means nothing to its holder."""
@@ -131,7 +136,7 @@ class ShardLease:
             seen = self._sighting
             if seen is None:
                 return await self._take(None)
-            return may_take(seen, self._clock.monotonic(), least_seconds=self._duration) and await self._take(
+            return may_take(seen, self._clock.monotonic(), least_seconds=self._patience()) and await self._take(
                 seen.record
             )
 
@@ -217,17 +222,24 @@ class ShardLease:
             try:
                 self._record = LeaseRecord.from_body(await self._patch(body), known_claim=self.claimed_through)
             except NotFound:
-                self._held = False
+                self._lost()
                 return False
             except (Conflict, Unavailable):
                 if not await self._found_ours():
-                    self._held = False
+                    self._lost()
                     return False
                 if not shows(self._record, body):
                     continue
             self._good_since = started
             return True
         raise Unavailable(f"lease {self._namespace}/{self.name}: the write did not get through, others write to it")
+
+    def _lost(self) -> None:
+        self._held = False
+        self._losses.append(self._clock.monotonic())
+
+    def _patience(self) -> float:
+        return patience(self._duration, self._losses, self._clock.monotonic())
 
     async def _found_ours(self) -> bool:
         """Reads the Lease again after a write that failed or may have: is it still in our hand?

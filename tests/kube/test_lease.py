@@ -208,6 +208,21 @@ async def test_a_paused_holder_learns_that_it_was_succeeded(
     assert "annotations" not in server.object(LEASES, NAME, SPACE)["metadata"]
 
 
+async def test_two_that_are_too_busy_to_renew_take_it_from_each_other_less_and_less_often(
+    one: ShardLease, two: ShardLease, clock: ManualClock
+) -> None:
+    holder, standby, turns = one, two, 0
+    await holder.try_acquire()
+    for _ in range(40):
+        await standby.try_acquire()
+        clock.advance(4)  # the holder is stuck for longer than a Lease lasts
+        taken = await standby.try_acquire()
+        assert await holder.renew() is not taken
+        if taken:
+            holder, standby, turns = standby, holder, turns + 1
+    assert 3 <= turns <= 12
+
+
 async def test_a_paused_holder_that_nobody_succeeded_goes_on(one: ShardLease, clock: ManualClock) -> None:
     await one.try_acquire()
     clock.advance(60)

@@ -11,6 +11,7 @@ from crontask_core.lease import (
     Sighting,
     first_body,
     may_take,
+    patience,
     release_patch,
     renew_patch,
     shows,
@@ -159,3 +160,20 @@ def test_a_lease_is_ours_until_holder_or_count_change() -> None:
     assert still_ours(held, record(**HELD | {"renewTime": "t2"}))
     assert not still_ours(held, record(**HELD | {"holderIdentity": "b"}))
     assert not still_ours(held, record(**HELD | {"leaseTransitions": 3}))
+
+
+@pytest.mark.parametrize(
+    ("losses", "waits"),
+    [
+        ([], 2.0),
+        ([990.0], 2.0),
+        ([980.0, 990.0], 4.0),
+        ([970.0, 980.0, 990.0], 8.0),
+        ([960.0, 970.0, 980.0, 990.0], 16.0),
+        ([950.0, 960.0, 970.0, 980.0, 990.0], 16.0),
+        ([900.0, 930.0, 990.0], 2.0),
+        ([100.0, 200.0, 300.0], 2.0),
+    ],
+)
+def test_who_has_lost_the_shard_of_late_is_in_less_of_a_hurry(losses: list[float], waits: float) -> None:
+    assert patience(2.0, losses, 1000.0) == waits
