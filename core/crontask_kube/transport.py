@@ -28,8 +28,8 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 30.0
-SILENCE_SECONDS = 75.0
-"""A watch hears a bookmark about once a minute; one that hears nothing for longer is dead."""
+SILENCE_SECONDS = 100.0
+"""A watch hears a bookmark about once a minute, at times only after more than 75 s; one that does not is dead."""
 LEASE_SLOTS = 4
 LOG_SLOTS = 8
 

@@ -27,8 +27,9 @@ REFUSED_SECONDS = 15.0
 REFUSED_TRIES = 20
 """How often, and at what distance, a record is offered that the API server refuses (RBAC, quota, admission)."""
 STARTS_FIRST_SECONDS = 0.25
-PUT_OFF_MOST = 32
-"""So often a record gives way to starts: 8 seconds at most, however long calls hang."""
+LONGEST_PUT_OFF = 2.0
+PUT_OFF_MOST = 6
+"""So often a record gives way to starts, each time for twice as long: 8 seconds at most, however long calls hang."""
 log = structlog.get_logger(__name__)
 
 
@@ -143,8 +144,8 @@ class Records:
         self._waiting.pop(run.key, None)
         if run.put_off < PUT_OFF_MOST and self._starts_wait():
             # A burst: the API server's time belongs to what is due now. The claim covers what is not recorded yet.
+            self.touch(run, min(STARTS_FIRST_SECONDS * 2**run.put_off, LONGEST_PUT_OFF))
             run.put_off += 1
-            self.touch(run, STARTS_FIRST_SECONDS)
             return
         if run.key in self._writing:
             self._again[run.key] = run
