@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chaos.books import Books
+from chaos.books import UNSEEN, Books
 from chaos.calls import Call
 from chaos.judge import judge
 from chaos.plan import Fault
@@ -127,7 +127,7 @@ def _busy(seen: Seen) -> None:
 
 def _many_requests(seen: Seen) -> None:
     _busy(seen)
-    seen.samples = [replace(each, cpu=0.0, requests=each.requests * 100) for each in seen.samples]
+    seen.samples = [replace(each, cpu=0.0, requests=each.requests * 300) for each in seen.samples]
 
 
 @pytest.mark.parametrize(
@@ -167,3 +167,13 @@ def test_a_late_end_is_seen_when_the_ledger_has_moved_on() -> None:
     account = books.accounts["call-0"]
     assert account.outcomes[BEGIN + 5] == "Started"
     assert account.outcomes[END + 7] == "Missed Downtime"
+
+
+def test_what_a_bounded_ledger_has_never_held_is_said_to_be_unseen() -> None:
+    books = clean().books
+    body = json.loads(task(END + 50, entry(END + 20, END + 50)))
+    body["status"]["ledgerSince"] = text(END + 19)
+    books.task("call-0", "1", json.dumps(body).encode())
+    outcomes = books.accounts["call-0"].outcomes
+    assert (outcomes[END], outcomes[END + 1], outcomes[END + 19]) == ("Started", UNSEEN, UNSEEN)
+    assert outcomes[END + 20] == "Started"

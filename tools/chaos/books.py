@@ -8,6 +8,9 @@ from typing import Any
 
 from chaos.work import Job
 
+EPOCH = "1970-01-01T00:00:00Z"
+UNSEEN = "beyond the ledger"
+"""The outcome of an instant that no stored ledger has held: between two of them it had grown too long."""
 FINAL = ("Succeeded", "Failed", "Cancelled", "Lost")
 Range = tuple[int, int, str, str]
 """First and last instant, outcome, reason."""
@@ -32,7 +35,7 @@ class Account:
         if not self.since:
             marks = (body["metadata"]["creationTimestamp"], status.get("ledgerSince"), status.get("timingSince"))
             self.since = max(unix(mark) for mark in marks if mark)
-        self.watermark = unix(status["watermark"])
+        before, self.watermark = self.watermark or self.since, unix(status["watermark"])
         ranges = frozenset(
             (int(unix(each["first"])), int(unix(each["last"])), each["outcome"], each.get("reason") or "")
             for each in status.get("ledger") or []
@@ -43,6 +46,9 @@ class Account:
             for at in job.due(begin, last):
                 self.outcomes[at] = f"{outcome} {reason}".rstrip()
         self._known = ranges
+        # A ledger is bounded: where outcomes alternate it may have moved on before it was stored at all.
+        for at in job.due(before, min(self.watermark, unix(status.get("ledgerSince") or EPOCH))):
+            self.outcomes.setdefault(at, UNSEEN)
 
 
 @dataclass

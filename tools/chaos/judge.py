@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.books import FINAL
+from chaos.books import FINAL, UNSEEN, Execution
 from chaos.calls import gap, quantiles
 from chaos.plan import OF_API
 from chaos.poison import PREFIX
@@ -24,7 +24,7 @@ WATCHED = 8.0
 BEGUN = ("Started", "Late", "Lost")
 WRONG_WHERE_QUIET = ("Lost", "Missed", "Late")
 CALM_CPU = 0.5
-CALM_REQUESTS = 30.0
+CALM_REQUESTS = 100.0
 """What an operator may compute (cores) and ask (requests a second) while the API server is away from it."""
 CALM_AFTER = 3.0
 BLIND = (*OF_API, "refuse", "hole")
@@ -202,26 +202,28 @@ def _without_end(seen: Seen) -> Iterator[str]:
 
 def _contradictions(seen: Seen) -> Iterator[str]:
     """Ledgers against executions, and executions against the receiver."""
-    received = {call.execution for call in seen.calls}
     by_instant = {(each.task, each.at): (name, each) for name, each in seen.books.executions.items() if each.at}
     for task, account in seen.books.accounts.items():
         for at, told in account.outcomes.items():
             name, execution = by_instant.get((task, at), ("", None))
-            outcome = told.split()[0]
-            if outcome in BEGUN and execution is None:
-                yield f"{task} {at}: {told}, and there never was an execution"
-            if outcome not in (*BEGUN, "Queued") and execution is not None and execution.started:
-                yield f"{task} {at}: {told}, and {name} has begun"
-            if outcome == "Queued" and at <= seen.ended:
-                yield f"{task} {at}: still {told}"
+            problem = _contradiction(told.split()[0], execution) if told != UNSEEN and at <= seen.ended else ""
+            if problem:
+                yield f"{task} {at}: {told}, and {name} {problem}"
+    received = {call.execution for call in seen.calls}
     for name, each in seen.books.executions.items():
         job = seen.jobs.get(each.task)
-        if job is None:
-            continue
-        if each.at is not None and each.at % job.period:
+        if job is not None and each.at is not None and each.at % job.period:
             yield f"{name}: nothing was due then"
-        if job.is_call and each.phase == "Succeeded" and name not in received:
+        if job is not None and job.is_call and each.phase == "Succeeded" and name not in received:
             yield f"{name}: Succeeded, and the receiver got nothing"
+
+
+def _contradiction(outcome: str, execution: Execution | None) -> str:
+    if outcome == "Queued":
+        return "still waits"
+    if outcome in BEGUN and execution is None:
+        return "there never was an execution"
+    return "has begun" if outcome not in BEGUN and execution is not None and execution.started else ""
 
 
 def _harmed(seen: Seen) -> Iterator[str]:
