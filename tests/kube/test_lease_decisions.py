@@ -19,7 +19,7 @@ from crontask_core.lease import (
     take_patch,
     written,
 )
-from crontask_core.names import ANNOTATION_CLAIMED_THROUGH
+from crontask_core.names import ANNOTATION_CLAIMED_THROUGH, ANNOTATION_FINISHING
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(microseconds=1)
@@ -177,3 +177,24 @@ def test_a_lease_is_ours_until_holder_or_count_change() -> None:
 )
 def test_who_has_lost_the_shard_of_late_is_in_less_of_a_hurry(losses: list[float], waits: float) -> None:
     assert patience(2.0, losses, 1000.0) == waits
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("25 a", 25.0), ("25", 25.0), ("99999 a", 900.0), ("", 0.0), ("soon a", 0.0), ("-1 a", 0.0), ("² a", 0.0)],
+)
+def test_for_how_long_the_holder_before_ends_its_calls(text: str, seconds: float) -> None:
+    body = lease(**HELD)
+    body["metadata"]["annotations"][ANNOTATION_FINISHING] = text
+    assert LeaseRecord.from_body(body).finishing_seconds == seconds
+
+
+def test_a_release_tells_for_how_long_calls_still_end_and_the_successor_takes_it_back() -> None:
+    body = lease(**HELD)
+    released = after(body, release_patch(record(**HELD), NOON, 24.2))
+    assert (released.holder, released.finishing_seconds) == ("", 25.0)
+    assert renew_patch(released, NOON, None)["metadata"].get("annotations") is None
+    assert renew_patch(released, NOON, None, all_finished=True)["metadata"]["annotations"] == {
+        ANNOTATION_FINISHING: None
+    }
+    assert after(body, release_patch(released, NOON)).finishing_seconds == 0.0
