@@ -10,10 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from time import perf_counter
 
-import httpcore2
-
 from crontask_core.httpcall import CallError, CallFacts, HttpRequest, Reason, body_matches
 from crontask_core.model.execution import Timings
+from crontask_operator.executors.http1 import Answer, exchange
 from crontask_operator.executors.redirects import Hop, first_hop, location, next_hop
 from crontask_operator.executors.stream import CallFailed, Trace
 from crontask_operator.executors.transport import Transport
@@ -57,7 +56,7 @@ class Exchange:
             # Asked once: what was sent and redirected has started, and must not be taken for unsent.
             if not self._sent and self._may_send is not None and not self._may_send():
                 raise CallFailed(Reason.NOT_SENT, "the right to start this execution had run out")
-            answer = await _exchange(hop, stream)
+            answer = await exchange(hop, stream)
             self._status = answer.status
             target = location(answer.status, answer.headers) if self.request.follow_redirects else None
             if target is not None:
@@ -69,7 +68,7 @@ class Exchange:
         finally:
             self._sent = self._sent or trace.sent
             if complete:
-                await stream.aclose()
+                stream.close()
             else:
                 stream.abort()
 
@@ -79,14 +78,14 @@ class Exchange:
         self._redirects += 1
         return next_hop(hop, status, target, self.request)
 
-    async def _read(self, hop: Hop, answer: httpcore2.Response) -> None:
+    async def _read(self, hop: Hop, answer: Answer) -> None:
         most = self.request.max_response_bytes
         announced = next((int(value) for name, value in answer.headers if name.lower() == b"content-length"), 0)
         if announced > most and hop.method != "HEAD" and answer.status not in (204, 304):
             self._truncated = True
             raise CallFailed(Reason.TOO_LARGE, f"the answer has {announced} bytes, at most {most} are read")
         count = 0
-        async with aclosing(answer.aiter_stream()) as chunks:
+        async with aclosing(answer.body()) as chunks:
             async for chunk in chunks:
                 self._keep(chunk[: most - count])
                 count += len(chunk)
@@ -119,14 +118,6 @@ class Exchange:
             sent=self._sent,
             queued_microseconds=_microseconds(self.queued) or 0,
         )
-
-
-async def _exchange(hop: Hop, stream: httpcore2.AsyncNetworkStream) -> httpcore2.Response:
-    """Sends the hop's request and reads the answer up to the end of its headers."""
-    url = hop.url
-    target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-    request = httpcore2.Request(hop.method, target, headers=hop.wire_headers(), content=hop.body)
-    return await httpcore2.AsyncHTTP11Connection(target.origin, stream).handle_async_request(request)
 
 
 def _microseconds(seconds: float | None) -> int | None:

@@ -2,19 +2,17 @@
 
 The engine calls `HttpExecutor.call` for an attempt and judges the facts with
 `crontask_core.httpcall.judge`. Building the request, retrying and recording
-are not done here. httpx2 reads URLs, its engine httpcore2 speaks HTTP/1.1; why not
-its client as well is told in docs/decisions/0004-http-client.md.
+are not done here. httpx2 reads URLs, h11 speaks HTTP/1.1; why neither httpx2's client nor its
+engine is told in docs/decisions/0004-http-client.md.
 """
 
 import asyncio
-import logging
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
-import anyio
-import httpcore2
+import h11
 
 from crontask_core.egress import EgressPolicy
 from crontask_core.httpcall import CallError, CallFacts, HttpRequest, PhaseSeconds, Reason
@@ -26,9 +24,6 @@ DEFAULT_LIMIT = 500
 _MATCHERS = 2
 _QUOTED = re.compile(r":| b['\"]| bytearray")
 
-# At DEBUG the engine logs the headers of answers, which may echo a credential; no log level may bring that out.
-logging.getLogger("httpcore2").setLevel(logging.INFO)
-
 
 class HttpExecutor:
     """All HTTP calls of one process."""
@@ -37,8 +32,6 @@ class HttpExecutor:
         """`limit` calls are under way at once, others wait for a slot; `resolve` replaces the system's resolver."""
         self._resolver = Resolver() if resolve is None else None
         self._transport = Transport(policy, resolve or self._resolver or Resolver())
-        # The first lock of the client below imports for a tenth of a second; not when the first calls are due.
-        anyio.Lock(fast_acquire=True)
         self._slots = asyncio.Semaphore(limit)
         # RE2 lets go of the interpreter while it matches: a slow expression holds up neither calls nor the Lease.
         self._matchers = ThreadPoolExecutor(_MATCHERS, thread_name_prefix="match")
@@ -89,11 +82,11 @@ class HttpExecutor:
             return call.facts(CallError(Reason.TIMEOUT, f"not done within {seconds:g} s, still {call.trace.phase}"))
         except CallFailed as failed:
             return call.facts(CallError(failed.reason, failed.message))
-        except httpcore2.LocalProtocolError as error:
+        except h11.LocalProtocolError as error:
             return call.facts(
                 CallError(Reason.INVALID_REQUEST, f"the request breaks the rules of HTTP: {_rule(error)}")
             )
-        except httpcore2.RemoteProtocolError as error:
+        except h11.RemoteProtocolError as error:
             return call.facts(CallError(Reason.PROTOCOL_ERROR, f"the answer breaks the rules of HTTP: {_rule(error)}"))
         except Exception as error:
             # The outermost edge of a call: whatever it is, it must not stop the calls of other tasks.

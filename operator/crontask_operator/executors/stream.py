@@ -1,17 +1,12 @@
-"""One TCP or TLS connection as httpcore2 wants it, with stamps of what happened when.
+"""One TCP or TLS connection, with stamps of what happened when.
 
-`connect` and `secure` are called by the transport, once per hop; the HTTP/1.1
-engine reads and writes. A lean protocol of our own stands in for anyio's streams:
-they cost a third of a call. Errors come out as `CallFailed`, which the engine
-passes on untouched.
+`connect` and `secure` are called by the transport, once per hop; `http1` reads
+and writes. A lean protocol of our own stands in for asyncio's streams. Errors come out as `CallFailed`.
 """
 
 import asyncio
 import ssl
 from time import perf_counter
-from typing import Any
-
-import httpcore2
 
 from crontask_core.httpcall import Reason
 
@@ -26,6 +21,10 @@ class CallFailed(Exception):  # noqa: N818 - told as a fact, not as an error of 
         super().__init__(message)
         self.reason = reason
         self.message = message
+
+
+class ClosedEarly(Exception):  # noqa: N818 - no error yet: there may be an answer
+    """The server closed the connection before the whole request was written."""
 
 
 class Trace:
@@ -109,8 +108,8 @@ class _Wire(asyncio.Protocol):
             self._waiter.set_result(None)
 
 
-class WireStream(httpcore2.AsyncNetworkStream):
-    """A connection to a checked address; every method is for httpcore2 but `secure` and `abort`."""
+class WireStream:
+    """A connection to a checked address."""
 
     def __init__(self, wire: _Wire, trace: Trace, first_byte_seconds: float) -> None:
         self._wire = wire
@@ -130,7 +129,8 @@ class WireStream(httpcore2.AsyncNetworkStream):
         )
         self._wire.transport = self._transport
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - theirs
+    async def read(self, max_bytes: int) -> bytes:
+        """What has arrived, once something has; empty at the end. Raises CallFailed."""
         trace, wire = self._trace, self._wire
         if trace.first_byte is None:
             await self._first_byte()
@@ -140,7 +140,8 @@ class WireStream(httpcore2.AsyncNetworkStream):
             raise CallFailed(Reason.RESET, f"the connection broke while {trace.phase}: {told(wire.error)}")
         return wire.take(max_bytes)
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - theirs
+    async def write(self, buffer: bytes) -> None:
+        """Sends; returns when nearly all of it has left. Raises ClosedEarly."""
         if not buffer:
             return
         trace, wire = self._trace, self._wire
@@ -148,13 +149,13 @@ class WireStream(httpcore2.AsyncNetworkStream):
             trace.started = perf_counter()
             trace.phase = "sending the request"
         if wire.ended or self._transport is None:
-            # An answer may have come before the request was read: the engine then goes on to read it.
-            raise httpcore2.WriteError("the server closed the connection")
+            raise ClosedEarly
         trace.sent = True
         self._transport.write(buffer)
         await wire.drained()
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
+        """Ends the connection in good order."""
         if self._transport is not None:
             self._transport.close()
 
@@ -162,9 +163,6 @@ class WireStream(httpcore2.AsyncNetworkStream):
         """Ends the connection at once; what was not sent is dropped."""
         if self._transport is not None:
             self._transport.abort()
-
-    def get_extra_info(self, info: str) -> Any:
-        return None
 
     async def _first_byte(self) -> None:
         trace, wire = self._trace, self._wire
