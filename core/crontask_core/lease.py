@@ -15,7 +15,7 @@ from math import ceil
 from typing import Any
 
 from crontask_core.errors import FieldError
-from crontask_core.names import ANNOTATION_CLAIMED_THROUGH, ANNOTATION_FINISHING
+from crontask_core.names import ANNOTATION_CLAIMED_THROUGH, ANNOTATION_FINISHING, ANNOTATION_SHARDS, LABEL_LEASE
 
 MOST_FINISHING_SECONDS = 900.0
 """Longer than any drain; what somebody writes there must not hold up the lost for ever."""
@@ -40,6 +40,8 @@ class LeaseRecord:
     claimed_through: datetime | None
     finishing_seconds: float = 0.0
     """For how long after its release the holder before still ends calls of its own; 0 where there is none."""
+    shards: int = 1
+    """The number of shards that its holder goes by; 0 where nobody can tell."""
 
     @classmethod
     def from_body(cls, body: dict[str, Any], *, known_claim: datetime | None = None) -> "LeaseRecord":
@@ -51,6 +53,7 @@ class LeaseRecord:
         meta, spec = body["metadata"], body.get("spec") or {}
         annotations = meta.get("annotations") or {}
         text = annotations.get(ANNOTATION_CLAIMED_THROUGH) or ""
+        shards = annotations.get(ANNOTATION_SHARDS) or "1"
         return cls(
             version=meta["resourceVersion"],
             holder=spec.get("holderIdentity") or "",
@@ -58,8 +61,9 @@ class LeaseRecord:
             transitions=spec.get("leaseTransitions") or 0,
             renewed=spec.get("renewTime") or "",
             claim_text=text,
-            claimed_through=_later(_claim(text, lenient=known_claim is not None), known_claim),
+            claimed_through=later(claim_of(text, lenient=known_claim is not None), known_claim),
             finishing_seconds=_finishing(annotations.get(ANNOTATION_FINISHING) or ""),
+            shards=int(shards) if shards.isdecimal() else 0,
         )
 
     def same_hold(self, other: "LeaseRecord") -> bool:
@@ -110,12 +114,18 @@ def still_ours(held: LeaseRecord, found: LeaseRecord) -> bool:
 
 
 def first_body(
-    name: str, identity: str, now: datetime, duration_seconds: float, known_claim: datetime | None
+    name: str,
+    identity: str,
+    now: datetime,
+    duration_seconds: float,
+    known_claim: datetime | None,
+    *,
+    shards: int = 1,
 ) -> dict[str, Any]:
     """The Lease to create where there is none; `known_claim` is what was seen on one that has been deleted."""
-    meta: dict[str, Any] = {"name": name}
+    meta: dict[str, Any] = {"name": name, **_marked(shards)}
     if known_claim is not None:
-        meta["annotations"] = {ANNOTATION_CLAIMED_THROUGH: written(known_claim)}
+        meta["annotations"][ANNOTATION_CLAIMED_THROUGH] = written(known_claim)
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
@@ -124,9 +134,17 @@ def first_body(
     }
 
 
-def take_patch(record: LeaseRecord, identity: str, now: datetime, duration_seconds: float) -> dict[str, Any]:
+def take_patch(
+    record: LeaseRecord, identity: str, now: datetime, duration_seconds: float, *, shards: int = 1
+) -> dict[str, Any]:
     """Makes us the holder, and counts the change; the claim stays as it is."""
     spec = _taken(identity, now, duration_seconds, transitions=record.transitions + 1)
+    return {"metadata": {"resourceVersion": record.version, **_marked(shards)}, "spec": spec}
+
+
+def break_patch(record: LeaseRecord, now: datetime) -> dict[str, Any]:
+    """Takes the Lease from a holder that shows no sign of life, for nobody: should it wake, it finds it lost."""
+    spec = {"holderIdentity": "", "leaseTransitions": record.transitions + 1, "renewTime": written(now)}
     return {"metadata": {"resourceVersion": record.version}, "spec": spec}
 
 
@@ -137,7 +155,7 @@ def renew_patch(
 
     `all_finished`: what the holder before had under way has ended, and whoever comes next need not wait for it.
     """
-    claim = _later(record.claimed_through, through)
+    claim = later(record.claimed_through, through)
     annotations: dict[str, str | None] = {}
     if claim is not None:
         annotations[ANNOTATION_CLAIMED_THROUGH] = written(claim)
@@ -181,6 +199,10 @@ def written(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def _marked(shards: int) -> dict[str, Any]:
+    return {"labels": {LABEL_LEASE: "shard"}, "annotations": {ANNOTATION_SHARDS: str(shards)}}
+
+
 def _taken(identity: str, now: datetime, duration_seconds: float, *, transitions: int) -> dict[str, Any]:
     return {
         "holderIdentity": identity,
@@ -191,7 +213,8 @@ def _taken(identity: str, now: datetime, duration_seconds: float, *, transitions
     }
 
 
-def _claim(text: str, *, lenient: bool) -> datetime | None:
+def claim_of(text: str, *, lenient: bool = False) -> datetime | None:
+    """A claim as it is written; None for none. `lenient`: also for one that is no instant, which is a FieldError."""
     if not text:
         return None
     try:
@@ -212,5 +235,6 @@ def _finishing(text: str) -> float:
     return min(float(seconds), MOST_FINISHING_SECONDS) if seconds.isascii() and seconds.isdigit() else 0.0
 
 
-def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+def later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The later one of two claims that need not be there."""
     return max((instant for instant in (one, other) if instant is not None), default=None)

@@ -6,6 +6,7 @@ and a second create answers "already exists". Limits are computed from the
 suffixes that will be added, never written as literals.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -37,6 +38,14 @@ ANNOTATION_KEPT_SECONDS = f"{GROUP}/kept-seconds"
 ANNOTATION_CLAIMED_THROUGH = f"{GROUP}/claimed-through"
 ANNOTATION_FINISHING = f"{GROUP}/finishing"
 """On a shard's Lease: everything due up to this instant has been claimed by some leader."""
+LABEL_LEASE = f"{GROUP}/lease"
+"""What a Lease is for: "shard", "replica", or "layout"."""
+ANNOTATION_SHARDS = f"{GROUP}/shards"
+"""On Leases: the number of shards that the replica divides all tasks into, or that is in force."""
+ANNOTATION_LAYOUT = f"{GROUP}/layout"
+"""On the Lease of the layout: what came before it."""
+
+REPLICA_LEASE = "crontask-replica-"
 
 MAX_OBJECT_NAME = 253
 MAX_LABEL = 63
@@ -89,6 +98,13 @@ def shortened(text: str, limit: int) -> str:
 def label_value(name: str) -> str:
     """An object's name as a label's value (at most 63 characters)."""
     return shortened(name, MAX_LABEL)
+
+
+def replica_lease(identity: str) -> str:
+    """The name of the Lease of a replica; with a digest where the identity could not be an object's name."""
+    fit = re.sub(r"[^a-z0-9-]", "-", identity.lower()).strip("-")
+    whole = fit if fit == identity else f"{fit}-{digest(identity)}"
+    return REPLICA_LEASE + shortened(whole, MAX_OBJECT_NAME - len(REPLICA_LEASE))
 
 
 def execution_name(task: str, scheduled_at: datetime) -> str:

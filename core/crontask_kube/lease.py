@@ -59,6 +59,7 @@ class ShardLease:
         identity: str,
         clock: Clock,
         duration_seconds: float,
+        shards: int = 1,
     ) -> None:
         self.name = name
         self.identity = identity
@@ -70,6 +71,7 @@ class ShardLease:
         self._client = client
         self._namespace = namespace
         self._clock = clock
+        self._shards = shards
         self._duration = duration_seconds
         self._within = duration_seconds * WITHIN_SHARE
         self._lock = asyncio.Lock()
@@ -89,7 +91,7 @@ class ShardLease:
     @property
     def claimed_through(self) -> datetime | None:
         """The claim as last read or written."""
-        return self._record.claimed_through if self._record else None
+        return self._record.claimed_through if self._record and self._record.shards == self._shards else None
 
     @property
     def transitions(self) -> int:
@@ -190,9 +192,9 @@ class ShardLease:
     async def _take(self, record: LeaseRecord | None) -> bool:
         started, now = self._clock.monotonic(), self._clock.now()
         if record is None:
-            body = first_body(self.name, self.identity, now, self._duration, self.claimed_through)
+            body = first_body(self.name, self.identity, now, self._duration, self.claimed_through, shards=self._shards)
         else:
-            body = take_patch(record, self.identity, now, self._duration)
+            body = take_patch(record, self.identity, now, self._duration, shards=self._shards)
         try:
             written = LeaseRecord.from_body(await (self._patch(body) if record else self._create(body)))
         except NotFound:

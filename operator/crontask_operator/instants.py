@@ -57,8 +57,8 @@ class Instants:
     ) -> None:
         self._index, self._executions, self._line = index, executions, line
         self._statuses, self._recorder, self._notices, self._metrics = statuses, recorder, notices, metrics
-        self.inherited_claim: datetime | None = None
-        """How far the leader before this one had claimed."""
+        self.inherited_claim: Callable[[str], datetime | None] = lambda namespace: None
+        """How far leaders before this one had claimed what is in a namespace."""
         self.taken_at: datetime | None = None
         """When this one took over."""
         self.closed: Callable[[Task], Closed | None] = lambda task: None
@@ -78,7 +78,7 @@ class Instants:
             schedule=task.schedule,
             spec=spec,
             watermark=task.watermark,
-            claimed_through=claim_in_force(self.inherited_claim, self.taken_at or now, now),
+            claimed_through=claim_in_force(self.inherited_claim(task.key.namespace), self.taken_at or now, now),
             known=Known(task),
             load=basis[-1],
             closed=self.closed(task),

@@ -45,41 +45,49 @@ class Leadership:
         self._on_won, self._on_lost = on_won, on_lost
         self._on_pause, self._on_resume = on_pause, on_resume
         self._paused = False
-        self._leaving = False
         self._news = asyncio.Event()
+        self.is_wanted: Callable[[], bool] = lambda: True
+        """Whether the shard, once it is free, is for this replica to take."""
         self.holding = False
         self.seen = False
         """Whether the Lease has been read at all, which is what a standby's readiness means."""
         watch.listeners.append(self._told)
 
     async def run(self) -> None:
-        """The loop; ends with `release`."""
-        while not self._leaving:
+        """The loop; ends only by cancellation."""
+        while True:
             self._news.clear()
             try:
                 await self._step()
                 self.seen = True
                 seconds = self._rest_seconds()
             except KubeError as error:
-                log.warning("the Lease cannot be reached", error=str(error))
+                log.warning("the Lease cannot be reached", shard=self._lease.name, error=str(error))
                 seconds = AGAIN_SECONDS
             except Exception:
-                log.exception("the Lease loop failed")
+                log.exception("the Lease loop failed", shard=self._lease.name)
                 seconds = AGAIN_SECONDS
             self._check()
             await self._sleep(seconds)
             self._check()
 
+    def look(self) -> None:
+        """Something has changed that bears on whether the shard is wanted."""
+        self._news.set()
+
     async def _step(self) -> None:
         if self.holding:
             if self._clock.monotonic() >= self._lease.renew_at and not await self._lease.renew():
                 self.holding, self._paused = False, False
-                log.warning("no longer leading")
+                log.warning("no longer leading", shard=self._lease.name)
                 self._on_lost()
-        elif await self._lease.try_acquire(look=not self._watch.live):
+        elif self._may_be_free() and self.is_wanted() and await self._lease.try_acquire(look=not self._watch.live):
             self.holding = True
-            log.info("leading", claimed_through=str(self._lease.claimed_through))
+            log.info("leading", shard=self._lease.name, claimed_through=str(self._lease.claimed_through))
             self._on_won()
+
+    def _may_be_free(self) -> bool:
+        return not self._watch.live or self._lease.free_at <= self._clock.monotonic()
 
     def _rest_seconds(self) -> float:
         """How long nothing need be done, if nothing is told meanwhile."""
@@ -88,7 +96,8 @@ class Leadership:
             return min(lease.renew_at, lease.valid_until if lease.valid() else lease.renew_at) - now
         if not self._watch.live:
             return min(lease.renew_seconds, lease.free_at - now) if lease.free_at > now else lease.renew_seconds
-        return lease.free_at - now
+        wait = lease.free_at - now
+        return wait if wait > 0 or self.is_wanted() else AGAIN_SECONDS
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -108,25 +117,24 @@ class Leadership:
             return
         self._paused = not self._paused
         if self._paused:
-            log.warning("the Lease could not be renewed in time, nothing is started")
+            log.warning("the Lease could not be renewed in time, nothing is started", shard=self._lease.name)
             self._on_pause()
         else:
-            log.info("the Lease is renewed, going on")
+            log.info("the Lease is renewed, going on", shard=self._lease.name)
             self._on_resume()
 
     async def release(self, finishing_seconds: float = 0.0) -> bool:
-        """Hands the shard over in an orderly stop, and does not ask for it again; False where nobody may know.
+        """Gives the shard up, until it is wanted again; False where nobody may know.
 
         For `finishing_seconds` this replica still ends calls of its own.
         """
-        self._leaving = True
         if not self.holding:
             return False
-        self.holding = False
+        self.holding, self._paused = False, False
         self._on_lost()
         try:
             await self._lease.release(finishing_seconds)
         except KubeError as error:
-            log.warning("the Lease cannot be released, it will run out", error=str(error))
+            log.warning("the Lease cannot be released, it will run out", shard=self._lease.name, error=str(error))
             return False
         return True

@@ -82,6 +82,7 @@ class Notifier:
 
     def look_at_all(self) -> None:
         """After the take-over: sends what an earlier leader left."""
+        self._resting = False
         for task in self._index.tasks.values():
             self.look(task)
 

@@ -18,12 +18,15 @@ from crontask_kube.clock import Clock
 from crontask_kube.leasewatch import LeaseWatch
 from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.isolation import each
+from crontask_operator.membership import Membership
 from crontask_operator.metrics import Metrics
 from crontask_operator.notifier import COURIERS
 from crontask_operator.settings import Settings
 from crontask_operator.shard import Shard
 from crontask_operator.wiring import Shared
 from crontask_operator.workers import Crew, keep
+
+log = structlog.get_logger(__name__)
 
 WRITERS = 6
 """Fewer than the API client has slots, so that records never keep a start waiting."""
@@ -60,8 +63,11 @@ class Operator:
             lease_watch=LeaseWatch(api, settings.lease_namespace),
         )
         self._crews = (self._shared.starters, self._shared.callers, self._shared.writers, self._shared.couriers)
-        self.shards = [Shard(self._shared, Place(number, settings.shards)) for number in range(settings.shards)]
-        self._lease_watch: asyncio.Task[None] | None = None
+        self.membership = Membership(settings, clock=clock, api=api, identity=identity, watch=self._shared.lease_watch)
+        places = (Place(number, settings.shards) for number in range(settings.shards))
+        self.shards = [Shard(self._shared, place, self.membership) for place in places]
+        self.membership.own = lambda: sum(shard.leadership.holding for shard in self.shards)
+        self._loops: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Creates crews and loops; to be called once, before Kopf runs."""
@@ -69,7 +75,12 @@ class Operator:
             crew.start()
         for shard in self.shards:
             shard.start()
-        self._lease_watch = asyncio.create_task(keep("lease watch", self._shared.lease_watch.run), name="lease watch")
+        for name, loop in (
+            ("lease watch", self._shared.lease_watch.run),
+            ("membership", self.membership.run),
+            ("balance", self._balance),
+        ):
+            self._loops.append(asyncio.create_task(keep(name, loop), name=name))
 
     def shard_of(self, namespace: str) -> Shard:
         """The shard of a namespace: everything in it belongs to one."""
@@ -100,6 +111,8 @@ class Operator:
 
     def problem(self) -> str:
         """Why this replica is not ready; empty where it is."""
+        if not self.membership.known.is_set():
+            return "the Leases have not been read yet"
         return next((problem for shard in self.shards if (problem := shard.problem())), "")
 
     def exposition(self) -> bytes:
@@ -117,14 +130,28 @@ class Operator:
 
     async def drain(self) -> None:
         """An orderly stop: hands every shard over."""
+        await self.membership.leave()
         await asyncio.gather(*(shard.hand_over() for shard in self.shards))
         await asyncio.gather(*(shard.finish() for shard in self.shards))
 
+    async def _balance(self) -> None:
+        """Hands shards over, one after the other, where others hold too few, or where the layout is another."""
+        while True:
+            await self.membership.changed()
+            held = [shard for shard in self.shards if shard.leadership.holding]
+            given = held[len(held) - min(self.membership.gives(), len(held)) :]
+            if given:
+                log.info("handing over", shards=[shard.place.lease for shard in given])
+                await asyncio.gather(*(shard.hand_over() for shard in given))
+            for shard in self.shards:
+                if not shard.leadership.holding:
+                    shard.leadership.look()
+
     async def close(self) -> None:
         """Ends loops, crews and connections."""
-        if self._lease_watch is not None:
-            self._lease_watch.cancel()
-            await asyncio.gather(self._lease_watch, return_exceptions=True)
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
         for shard in self.shards:
             await shard.close()
         for crew in self._crews:

@@ -10,6 +10,8 @@ from typing import Any
 
 import structlog
 
+from crontask_core.layout import Layout
+from crontask_core.lease import later
 from crontask_core.names import Key
 from crontask_core.sharding import Place
 from crontask_kube.errors import KubeError
@@ -17,6 +19,7 @@ from crontask_kube.resources import EXECUTIONS, PODS, TASKS
 from crontask_operator.companions import kind_of
 from crontask_operator.handover import HandOver
 from crontask_operator.leadership import Leadership
+from crontask_operator.membership import Membership
 from crontask_operator.wiring import Shared, Wiring
 from crontask_operator.workers import keep
 
@@ -27,7 +30,7 @@ log = structlog.get_logger(__name__)
 class Shard(Wiring):
     """See the module."""
 
-    def __init__(self, shared: Shared, place: Place) -> None:
+    def __init__(self, shared: Shared, place: Place, membership: Membership) -> None:
         super().__init__(shared, place, leads=lambda: self.leadership.holding)
         self.leadership = Leadership(
             self.lease,
@@ -39,12 +42,14 @@ class Shard(Wiring):
             on_resume=self._resume,
         )
         self._hand_over = HandOver(self, self.leadership)
+        self._membership = membership
+        self.leadership.is_wanted = self._is_wanted
         self._loops: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Creates the loops; to be called once, before Kopf runs."""
         loops: dict[str, Callable[[], Awaitable[None]]] = {
-            "leadership": self.leadership.run,
+            "leadership": self._lead,
             "scheduler": self.scheduler.run,
             "sweeper": self.sweeper.run,
             "resync": self._resync,
@@ -87,6 +92,14 @@ class Shard(Wiring):
         else:
             self.adoption.executions_missing(keys)
 
+    async def _lead(self) -> None:
+        await self._membership.known.wait()
+        await self.leadership.run()
+
+    def _is_wanted(self) -> bool:
+        """Not while calls of ours from before end here: their records are written by who held the shard then."""
+        return not self.executions.finishing.runs and self._membership.is_wanted(self.place.lease)
+
     def problem(self) -> str:
         """Why this shard is not ready; empty where it is."""
         if not self.leadership.seen:
@@ -103,11 +116,14 @@ class Shard(Wiring):
         self.writers.submit(self._take_over)
 
     async def _take_over(self) -> None:
-        self.instants.inherited_claim = self.lease.inherited_through
         self.instants.taken_at = self.clock.now()
-        self.elsewhere.expect(self.lease.finishing_seconds)
         while self.leadership.holding:
             try:
+                layout = await self._membership.agreed()
+                if layout is None:
+                    await self.leadership.release(self.lease.finishing_seconds)
+                    return
+                self._inherit(layout)
                 await self.truth.take_over()
             except Exception as error:
                 # A shard that is held and not taken over would start nothing: whatever it was, try again.
@@ -126,6 +142,12 @@ class Shard(Wiring):
             self.notifier.look_at_all()
             log.info("taken over", shard=self.place.lease, tasks=len(self.index.tasks), running=len(self.index.runs))
             return
+
+    def _inherit(self, layout: Layout) -> None:
+        """What leaders before have claimed and still finish: those of this shard, and those of the layout before."""
+        own = self.lease.inherited_through
+        self.elsewhere.expect(max(self.lease.finishing_seconds, layout.finishing_seconds))
+        self.instants.inherited_claim = lambda namespace: later(own, layout.claim_of(namespace))
 
     def _pause(self) -> None:
         self.scheduler.forbid()

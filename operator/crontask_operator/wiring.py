@@ -87,6 +87,7 @@ class Wiring:
             name=place.lease,
             identity=identity,
             clock=clock,
+            shards=place.shards,
             duration_seconds=settings.lease_seconds,
         )
         self.starters, self.callers = Workers(shared.starters), Workers(shared.callers)

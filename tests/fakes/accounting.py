@@ -29,9 +29,9 @@ def outcomes(world: World, task: str = "t") -> dict[str, str]:
     return {f"{at:%H:%M:%S}": outcome for at, outcome in told.items()}
 
 
-def assert_accounted(world: World, task: str = "t") -> None:
+def assert_accounted(world: World, task: str = "t", namespace: str = "default") -> None:
     """Each instant has exactly one outcome; what began has its execution, unless history has removed it."""
-    body = world.server.object(TASKS, task)
+    body = world.server.object(TASKS, task, namespace)
     status = body.get("status") or {}
     for at, entries in _looked_up(body).items():
         assert len(entries) == 1, f"{task} at {at} has {len(entries)} outcomes in {status['ledger']}"

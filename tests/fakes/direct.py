@@ -6,7 +6,7 @@ nothing more: after `die()` every call waits for ever.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, cast
 
 import orjson
@@ -27,6 +27,13 @@ class DirectApi:
     def __init__(self, server: FakeApiServer) -> None:
         self._server = server
         self._dead = False
+        self._awake = asyncio.Event()
+        self._awake.set()
+
+    def pause(self) -> Callable[[], None]:
+        """The process is stopped, as by SIGSTOP, as far as its requests show; call what is returned to wake it."""
+        self._awake.clear()
+        return self._awake.set
 
     def die(self) -> None:
         """The process that uses this is gone."""
@@ -173,6 +180,7 @@ class DirectApi:
     async def _arrive(self) -> None:
         if self._dead:
             await asyncio.Event().wait()
+        await self._awake.wait()
         await asyncio.sleep(LATENCY)
         if self._dead:
             await asyncio.Event().wait()

@@ -205,7 +205,7 @@ async def test_a_paused_holder_learns_that_it_was_succeeded(
     assert not one.valid()
     assert not await one.claim(LATER)
     assert not one.held
-    assert "annotations" not in server.object(LEASES, NAME, SPACE)["metadata"]
+    assert ANNOTATION_CLAIMED_THROUGH not in server.object(LEASES, NAME, SPACE)["metadata"]["annotations"]
 
 
 async def test_two_that_are_too_busy_to_renew_take_it_from_each_other_less_and_less_often(

@@ -18,4 +18,4 @@ async def world() -> AsyncIterator[World]:
     yield made
     await made.close()
     for body in made.server.all(TASKS):
-        assert_accounted(made, body["metadata"]["name"])
+        assert_accounted(made, body["metadata"]["name"], body["metadata"]["namespace"])

@@ -208,9 +208,10 @@ async def test_a_lost_shard_lets_the_rest_of_the_loop_go_on(world: World) -> Non
     world.task(schedule="* * * * * *")
     operator = world.start()
     await until(world, "12:00:00.500")
-    [lease] = world.server.all(LEASES)
-    spec = {"holderIdentity": "other", "renewTime": lease["spec"]["renewTime"], "leaseTransitions": 9}
-    world.server.edit(LEASES, lease["metadata"]["name"], {"spec": spec}, namespace="crontask-system")
+    name, space = "crontask-shard-0", "crontask-system"
+    renewed = world.server.object(LEASES, name, space)["spec"]["renewTime"]
+    spec = {"holderIdentity": "other", "renewTime": renewed, "leaseTransitions": 9}
+    world.server.edit(LEASES, name, {"spec": spec}, namespace=space)
     await until(world, "12:00:02")
     assert not operator.shards[0].leadership.holding
 
