@@ -222,12 +222,14 @@ class Adoption:
 
     def _left_over(self, body: dict[str, Any]) -> Run | None:
         """The run that an unfinished record stands for; None for others."""
+        if (body.get("status") or {}).get("phase") not in ("Running", "Queued"):
+            return None  # nearly all: reading them in full would make a take-over long
         meta, spec = body["metadata"], ExecutionSpec.model_validate(body["spec"])
         status = ExecutionStatus.model_validate(body.get("status") or {})
         key = Key(meta["namespace"], meta["name"])
         mark = mark_of(meta)
         task = self._task_of(key.namespace, spec.task_ref.name, mark)
-        if status.phase not in ("Running", "Queued") or spec.backfill is not None or key in self._index.runs:
+        if spec.backfill is not None or key in self._index.runs:
             return None
         if task is None and mark is None:
             return None

@@ -86,6 +86,8 @@ class Dependents:
 
     def left_over(self, body: dict[str, Any]) -> None:
         """An execution as an earlier leader left it: what it had not done is done now."""
+        if not (body.get("status") or {}).get("followers"):
+            return
         status = ExecutionStatus.model_validate(body.get("status") or {})
         if status.phase in FINAL_PHASES and status.followers:
             meta, spec = body["metadata"], ExecutionSpec.model_validate(body["spec"])

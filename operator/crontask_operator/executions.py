@@ -37,6 +37,8 @@ from crontask_operator.ports import AttemptEnd, Executor
 from crontask_operator.records import Records
 
 UNSENT_WAIT = timedelta(seconds=1)
+ENDED_SECONDS = 0.2
+"""From an end to its record: of many that are due at one instant, the first end while others are still being sent."""
 
 log = structlog.get_logger(__name__)
 
@@ -380,7 +382,7 @@ class Executions:
         kind = self._kind(run)
         self._metrics.finished(kind, phase, reason)
         log.info("finished", execution=str(run.key), phase=phase, reason=reason, attempts=len(run.attempts))
-        self._records.touch(run, 0)
+        self._records.touch(run, ENDED_SECONDS)
         self.on_finished(run)
 
     def unrecorded(self, run: Run, words: str) -> None:

@@ -98,11 +98,18 @@ class Membership:
 
     def _is_heir(self, lease: str, holder: str) -> bool:
         """Whether we are the first to take a shard once `holder`, if there is one, is gone."""
-        others = {replica: count for replica, count in self._held().items() if replica != holder}
-        left = others | {self._identity: self.own()}
+        left = {replica: count for replica, count in self._candidates().items() if replica != holder}
         names = {f"{SHARD_LEASE}{number}": number for number in range(self._shards)}
         free = [number for name, number in names.items() if name == lease or self.roster.holder(name) not in left]
         return heirs(left, free, self._shards).get(names[lease]) == self._identity
+
+    def _candidates(self) -> dict[str, int]:
+        """Who may be an heir, and how many shards each holds: one that has just begun knows nothing yet."""
+        warm = self._held(steady=True)
+        if self.roster.steady(self.roster.known_at):
+            return warm
+        del warm[self._identity]
+        return warm or self._held()
 
     def gives(self) -> int:
         """How many of its shards this replica hands over now."""

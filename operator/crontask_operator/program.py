@@ -28,7 +28,7 @@ from crontask_operator.workers import Crew, keep
 
 log = structlog.get_logger(__name__)
 
-WRITERS = 6
+WRITERS = 8
 """Fewer than the API client has slots, so that records never keep a start waiting."""
 log = structlog.get_logger(__name__)
 

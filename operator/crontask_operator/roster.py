@@ -95,8 +95,12 @@ class Roster:
             if name.startswith(REPLICA_LEASE)
             and self._gone_at(seen) > now
             and self._suspects.get(seen.sighting.record.holder) != seen.sighting.record.renewed
-            and (not steady or now - seen.first >= STEADY_SECONDS)
+            and (not steady or self.steady(seen.first))
         }
+
+    def steady(self, since: float) -> bool:
+        """Whether a replica that is there since a monotonic moment is no newcomer any more."""
+        return self._clock.monotonic() - since >= STEADY_SECONDS
 
     def _suspect(self, replica: str) -> None:
         seen = self._seen.get(replica_lease(replica))

@@ -25,7 +25,11 @@ from crontask_operator.workers import Workers
 
 SOON = 0.5
 SPACING = 1.0
-PUT_OFF_MOST = 8
+LONGEST_PUT_OFF = 8.0
+PUT_OFF_MOST = 5
+"""A status gives way for 23 seconds at most; a successor looks at each instant of a longer time than that by itself."""
+BUSY = 12
+"""With more than so many writes waiting, records go first: one later status tells of several executions."""
 AGAIN = 5.0
 REFUSED = 60.0
 log = structlog.get_logger(__name__)
@@ -93,12 +97,15 @@ class Statuses:
         self._waiting.pop(key, None)
         task = self._index.tasks.get(key)
         put_off = self._put_off.pop(key, 0)
-        if task is not None and put_off < PUT_OFF_MOST and self._starts_wait():
+        if task is not None and put_off < PUT_OFF_MOST and self._gives_way():
             self._put_off[key] = put_off + 1
-            self.touch(task, delay=SPACING)
+            self.touch(task, delay=min(SPACING * 2**put_off, LONGEST_PUT_OFF))
             return
         self._writing.add(key)
         self._crew.submit(lambda: self._write(key))
+
+    def _gives_way(self) -> bool:
+        return self._starts_wait() or self._crew.backlog > BUSY
 
     async def _write(self, key: Key) -> None:
         task, again = self._index.tasks.get(key), 0.0

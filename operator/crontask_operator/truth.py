@@ -59,13 +59,14 @@ class Truth:
 
     async def take_over(self) -> None:
         """Reads everything; afterwards the index is complete and every leftover is picked up."""
-        for kind, resource in NAMED:
-            await self._know_all(kind, await self._list(resource))
+        named = await asyncio.gather(*(self._list(resource) for _, resource in NAMED))
+        for (kind, _), bodies in zip(NAMED, named, strict=True):
+            await self._know_all(kind, bodies)
         self._companions.all_known()
         before = set(self._index.tasks)
-        tasks = await self._list(TASKS)
-        executions = await self._list(EXECUTIONS)
-        pods = await self._list(PODS, MANAGED)
+        tasks, executions, pods = await asyncio.gather(
+            self._list(TASKS), self._list(EXECUTIONS), self._list(PODS, MANAGED)
+        )
         self._drop(before.difference(map(key_of, tasks)))
         await gradually(tasks, lambda body: self._tasks.seen_at_take_over(body, self._clock.now()))
         self._index.complete = True

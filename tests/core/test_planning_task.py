@@ -851,6 +851,17 @@ def test_an_outage_is_cut_where_another_reason_begins() -> None:
     assert made.queued == tuple(Start(now - minute * n, "CatchUp") for n in (2, 1, 0))
 
 
+@pytest.mark.parametrize(("action", "outcome"), [("http", "Lost"), ("pod", "Missed")])
+def test_calls_claimed_by_a_leader_that_stored_nothing_for_long_are_lost(action: str, outcome: str) -> None:
+    claimed, now = DAY + timedelta(hours=1), DAY + timedelta(hours=2)
+    seen = TaskObservation(parse(EACH_SECOND), task_spec(EACH_SECOND, action, {}), DAY, claimed, Recorded())
+    ledger = EMPTY
+    for entry in plan_task(seen, now).entries:
+        ledger = ledger.record(entry)
+    assert {ledger.at(DAY + timedelta(seconds=n)).outcome for n in (1, 99, 101, 1800, 3600)} == {outcome}
+    assert ledger.at(claimed + SECOND).outcome == "Missed"
+
+
 def test_the_latest_of_a_long_outage_is_made_up_for() -> None:
     now = DAY + timedelta(days=1, seconds=30)
     seen = TaskObservation(parse(MINUTELY), task_spec(MINUTELY, "pod", {}), DAY, None, Recorded())

@@ -124,7 +124,11 @@ def test_a_fraction_of_a_second_is_written_as_a_whole_one() -> None:
 
 def test_taking_counts_the_change_and_leaves_the_claim() -> None:
     patch = take_patch(record(**HELD), "b", NOON, 3.0)
-    assert patch["metadata"] == {"resourceVersion": "7"}
+    assert patch["metadata"] == {
+        "resourceVersion": "7",
+        "labels": {"crontask.dev/lease": "shard"},
+        "annotations": {"crontask.dev/shards": "1"},
+    }
     assert (patch["spec"]["holderIdentity"], patch["spec"]["leaseTransitions"]) == ("b", 3)
 
 

@@ -41,7 +41,7 @@ async def test_killed_just_after_the_end_of_what_runs_after_another(world: World
     world.task("u", schedule="@manual", after=[{"task": "t"}], disableAfterFailures=1, notify=NOTIFY)
     world.start()
     await until(world, "12:00:00")
-    await until(world, "12:00:00.400")
+    await until(world, "12:00:00.500")
     assert [phase for name, phase, _ in world.outcomes() if name.startswith("u")] == ["Failed"]
     assert world.status("u")["counts"]["failed"] == 0
     await world.crash()

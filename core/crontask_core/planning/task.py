@@ -274,6 +274,8 @@ def _uncounted(
     cuts = [now - timedelta(seconds=limit) - _EPSILON for limit in limits if limit is not None]
     cuts += [pause[0] - _EPSILON] if pause is not None else []
     cuts += _changes(seen.closed, begin, end) if seen.closed is not None else []
+    claimed = seen.claimed_through if spec.http is not None else None
+    cuts += [claimed] if claimed is not None else []
     made: list[Entry] = []
     for cut in sorted([*(cut for cut in cuts if begin < cut < end), end]):
         first, last = seen.schedule.next(begin), seen.schedule.latest(begin, cut)
@@ -281,7 +283,9 @@ def _uncounted(
         if first is None or last is None:
             continue
         shut = seen.closed(first) if seen.closed is not None else None
-        if pause is not None and last < pause[0]:
+        if claimed is not None and last <= claimed:
+            made.append(_range(first, last, "Lost", None))  # its leader may have sent them, and stored nothing for long
+        elif pause is not None and last < pause[0]:
             made.append(_range(first, last, "Skipped", pause[1]))
         elif shut is not None:
             made.append(_range(first, last, "Skipped", shut))
@@ -299,5 +303,5 @@ def _changes(closed: Closed, begin: datetime, end: datetime) -> list[datetime]:
     return found
 
 
-def _range(first: datetime, last: datetime, outcome: Outcome, reason: str) -> Entry:
+def _range(first: datetime, last: datetime, outcome: Outcome, reason: str | None) -> Entry:
     return Entry(first, last, outcome, reason, 1 if first == last else 2)
