@@ -11,13 +11,17 @@ from collections.abc import Callable
 
 import structlog
 
+from crontask_core.names import digest
 from crontask_kube.clock import Clock
-from crontask_kube.errors import KubeError
+from crontask_kube.errors import KubeError, Unavailable
 from crontask_kube.lease import ShardLease
 from crontask_kube.leasewatch import LeaseWatch
 
 AGAIN_SECONDS = 0.25
-"""After a request that failed."""
+"""After a request that failed; twice as long after each further one."""
+LONGEST_SECONDS = 4.0
+MOST_ASKED_SECONDS = 10.0
+"""So long a pause that the API server asks for is kept; what is due then is still on time (15 s)."""
 LEAST_SECONDS = 0.005
 log = structlog.get_logger(__name__)
 
@@ -48,6 +52,9 @@ class Leadership:
         self._news = asyncio.Event()
         self.is_wanted: Callable[[], bool] = lambda: True
         """Whether the shard, once it is free, is for this replica to take."""
+        self._failures = 0
+        # By its identity, so that replicas do not ask in step, and the same each time.
+        self._spread = 0.5 + int(digest(f"{lease.identity}/{lease.name}"), 16) / 16.0**10 / 2
         self.holding = False
         self.seen = False
         """Whether the Lease has been read at all, which is what a standby's readiness means."""
@@ -60,13 +67,13 @@ class Leadership:
             try:
                 await self._step()
                 self.seen = True
-                seconds = self._rest_seconds()
+                seconds, self._failures = self._rest_seconds(), 0
             except KubeError as error:
                 log.warning("the Lease cannot be reached", shard=self._lease.name, error=str(error))
-                seconds = AGAIN_SECONDS
+                seconds = self._pause_seconds(error.retry_after if isinstance(error, Unavailable) else None)
             except Exception:
                 log.exception("the Lease loop failed", shard=self._lease.name)
-                seconds = AGAIN_SECONDS
+                seconds = self._pause_seconds(None)
             self._check()
             await self._sleep(seconds)
             self._check()
@@ -98,6 +105,12 @@ class Leadership:
             return min(lease.renew_seconds, lease.free_at - now) if lease.free_at > now else lease.renew_seconds
         wait = lease.free_at - now
         return wait if wait > 0 or self.is_wanted() else AGAIN_SECONDS
+
+    def _pause_seconds(self, asked: float | None) -> float:
+        """How long to wait after one more failure; `asked` is the server's wish."""
+        pause = min(AGAIN_SECONDS * 2.0 ** min(self._failures, 10), LONGEST_SECONDS) * self._spread
+        self._failures += 1
+        return max(pause, min(asked or 0.0, MOST_ASKED_SECONDS))
 
     async def _sleep(self, seconds: float) -> None:
         try:

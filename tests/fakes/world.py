@@ -10,13 +10,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from fakes.apiserver import FakeApiServer
 from fakes.direct import DirectApi
 from fakes.objects import Object
 
 from crontask_core.httpcall import CallError, CallFacts, HttpRequest, Reason
+from crontask_kube.client import ApiClient
 from crontask_kube.resources import CALENDARS, EXECUTIONS, GROUPS, PODS, TARGETS, TASKS, Resource
 from crontask_operator.executors.http import HttpExecutor
 from crontask_operator.metrics import Metrics
@@ -41,6 +42,13 @@ class VirtualClock:
 
     def step(self, seconds: float) -> None:
         self._offset += timedelta(seconds=seconds)
+
+
+class Line(Protocol):
+    """A process' way to the API server."""
+
+    def die(self) -> None:
+        """The process is gone: nothing more is sent or answered."""
 
 
 @dataclass
@@ -80,7 +88,7 @@ class World:
         self.receiver = Receiver(self.clock)
         self.post = Receiver(self.clock)
         """Gets notifications."""
-        self.operators: dict[str, tuple[Operator, DirectApi, asyncio.Task[None]]] = {}
+        self.operators: dict[str, tuple[Operator, Line, asyncio.Task[None]]] = {}
         self._kubelet: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
@@ -95,24 +103,32 @@ class World:
 
     def start(self, name: str = "a", **settings: Any) -> Operator:
         """An operator process begins."""
-        api = DirectApi(self.server)
+        api, line = self.connect(name)
         operator = Operator(
             Settings(identity=name, **settings),
             clock=self.clock,
             identity=name,
             metrics=Metrics(),
-            api=api.client(),
+            api=api,
             http=cast(HttpExecutor, self.receiver),
             post=cast(HttpExecutor, self.post),
         )
         operator.start()
-        self.operators[name] = (operator, api, asyncio.create_task(self._feed(operator)))
+        self.operators[name] = (operator, line, asyncio.create_task(self._feed(operator)))
         return operator
+
+    def connect(self, name: str) -> tuple[ApiClient, Line]:
+        """The client of a process, and its end of the line."""
+        made = DirectApi(self.server)
+        return made.client(), made
+
+    async def hears(self) -> None:
+        """Waits until watches tell of something: at once here."""
 
     async def crash(self, name: str = "a") -> None:
         """kill -9: nothing is finished, nothing more is sent."""
-        operator, api, feed = self.operators.pop(name)
-        api.die()
+        operator, line, feed = self.operators.pop(name)
+        line.die()
         feed.cancel()
         with suppress(asyncio.CancelledError):
             await feed
@@ -141,6 +157,7 @@ class World:
                     operator.receive(kind.plural, change.type, change.object)
                 places[n] = len(kind.history)
             await changed.wait()
+            await self.hears()
 
     # Objects.
 
