@@ -18,8 +18,9 @@ from crontask_kube.lease import ShardLease
 from crontask_kube.leasewatch import LeaseWatch
 
 AGAIN_SECONDS = 0.25
-"""After a request that failed; twice as long after each further one."""
-LONGEST_SECONDS = 4.0
+"""After a request that failed; twice as long after each further one, unless the right to send is there to keep."""
+LONGEST_SECONDS = 1.0
+"""No longer: a holder may die meanwhile, and what is due then is to start within 3 s, 2 of which are the Lease's."""
 MOST_ASKED_SECONDS = 10.0
 """So long a pause that the API server asks for is kept; what is due then is still on time (15 s)."""
 LEAST_SECONDS = 0.005
@@ -79,8 +80,9 @@ class Leadership:
             self._check()
 
     def look(self) -> None:
-        """Something has changed that bears on whether the shard is wanted."""
-        self._news.set()
+        """Something has changed that bears on whether the shard is wanted; no reason to cut a pause short."""
+        if not self._failures:
+            self._news.set()
 
     async def _step(self) -> None:
         if self.holding:
@@ -108,6 +110,8 @@ class Leadership:
 
     def _pause_seconds(self, asked: float | None) -> float:
         """How long to wait after one more failure; `asked` is the server's wish."""
+        if self.holding and self._lease.valid():
+            return AGAIN_SECONDS * self._spread
         pause = min(AGAIN_SECONDS * 2.0 ** min(self._failures, 10), LONGEST_SECONDS) * self._spread
         self._failures += 1
         return max(pause, min(asked or 0.0, MOST_ASKED_SECONDS))

@@ -15,7 +15,7 @@ import structlog
 from crontask_core.errors import FieldError
 from crontask_core.layout import Layout
 from crontask_core.lease import written
-from crontask_core.names import ANNOTATION_SHARDS, LABEL_LEASE, replica_lease
+from crontask_core.names import ANNOTATION_SHARDS, LABEL_LEASE, digest, replica_lease
 from crontask_core.sharding import SHARD_LEASE, gives, heirs
 from crontask_kube.client import ApiClient, Object
 from crontask_kube.clock import Clock
@@ -53,6 +53,8 @@ class Membership:
         self._not_before = -inf
         """After a shard had to be given back because of the layout, none is taken for a while."""
         self._leaving = False
+        # By its identity, so that replicas do not ask in step while requests fail, and the same each time.
+        self._spread = 1.0 + int(digest(identity), 16) / 16.0**10
         self._news = asyncio.Event()
         self.known = asyncio.Event()
         """Set when all Leases have been read once."""
@@ -62,14 +64,16 @@ class Membership:
     async def run(self) -> None:
         """The loop; ends only by cancellation."""
         while True:
+            pause = LOOK_SECONDS * self._spread
             try:
                 await self._step()
+                pause = LOOK_SECONDS
             except (KubeError, FieldError) as error:
                 log.warning("the replicas' Leases have to wait", error=str(error))
             except Exception:
                 log.exception("the look at the replicas' Leases failed")
             self._news.set()
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(pause)
 
     async def changed(self) -> None:
         """Waits until there has been another look."""

@@ -4,6 +4,7 @@ The pod's name is made of execution and attempt, so a second create is harmless:
 "exists and mine" is success. Pods are owned by the task, so that they go with it.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,11 @@ LOG_SECONDS = 10.0
 HASTY_SECONDS = 2.0
 """How long the deletion of a pod that is to end may wait for what it has said so far."""
 SEND_TRIES = 3
+LOOK_SECONDS = 900.0
+"""For so long it is asked whether a pod was made, where the right to send has run out meanwhile."""
+RIGHT_SECONDS = 0.25
+RIGHT_TRIES = 40
+"""Every 10 s, or at once when the right to send is back: then the API server is, too."""
 log = structlog.get_logger(__name__)
 
 
@@ -114,10 +120,13 @@ class PodExecutor:
         except KubeError as error:
             self._reports.ended(run, _refusal(error))
             return
+        if pod is None:
+            self._reports.unsent(run)
+            return
         self._reports.started(run, self._clock.now(), pod_facts(pod))
 
-    async def _created(self, run: Run, prepared: bytes) -> dict[str, Any]:
-        """The pod, made now or before. Raises KubeError where it cannot be had."""
+    async def _created(self, run: Run, prepared: bytes) -> dict[str, Any] | None:
+        """The pod, made now or before; None: it was not made, and may not be any more. Raises KubeError."""
         for tries_left in range(SEND_TRIES - 1, -1, -1):
             try:
                 return await self._api.create(PODS, run.key.namespace, prepared)
@@ -129,9 +138,29 @@ class PodExecutor:
             except Unavailable as error:
                 # Asking again is safe: the name is a lock. The client has backed off meanwhile.
                 log.warning("the pod has to wait", execution=str(run.key), error=str(error))
-                if not tries_left or not self._may_send():
+                if not self._may_send():
+                    return await self._made(run)
+                if not tries_left:
                     raise
         raise AssertionError("the loop returns or raises")
+
+    async def _made(self, run: Run) -> dict[str, Any] | None:
+        """The pod, if one of the tries had its effect: only what was certainly not sent may be planned again."""
+        until = self._clock.monotonic() + LOOK_SECONDS
+        while True:
+            for _ in range(RIGHT_TRIES):
+                if self._may_send():
+                    break
+                await asyncio.sleep(RIGHT_SECONDS)
+            try:
+                pod = await self._api.get(PODS, run.key.namespace, self._name(run) or "")
+            except NotFound:
+                return None
+            except Unavailable:
+                if self._clock.monotonic() >= until:
+                    raise
+            else:
+                return pod if _is_of(pod, run) else None
 
     async def _delete(self, run: Run, name: str) -> None:
         if run.pod is not None:
