@@ -160,9 +160,13 @@ class Proxy:
             passed = {name: value for name, value in answer.headers.items() if name.lower() not in HOPS}
             response = web.StreamResponse(status=answer.status, headers=passed)
             await response.prepare(request)
-            async for chunk in answer.content.iter_any():
-                await self._open.wait()
-                await response.write(chunk)
+            try:
+                async for chunk in answer.content.iter_any():
+                    await self._open.wait()
+                    await response.write(chunk)
+            except aiohttp.ClientError:
+                _abort(request)  # half an answer, as the client itself would have seen; another one cannot follow it
+                return response
             await response.write_eof()
             return response
 

@@ -38,7 +38,8 @@ class Server:
             processes.stop(pid, POLITE_SECONDS)
         else:
             os.kill(pid, signal.SIGKILL)
-            processes.until(lambda: processes.running(self._settings.state, NAME) is None, POLITE_SECONDS)
+            # A dying process loses its mark before its sockets: only when it is gone altogether is its port free.
+            processes.stop(pid, POLITE_SECONDS)
 
     def start(self) -> None:
         """Starts what does not run of the control plane; returns when the API server is ready."""
