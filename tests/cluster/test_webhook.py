@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from live.kubectl import Kubectl
-from live.stories import Body, execution, task
+from live.stories import Body, execution, task, until
 
 pytestmark = pytest.mark.cluster
 
@@ -16,6 +16,9 @@ CALL: Body = {"url": "http://127.0.0.1:8099/never"}
 def asked(dry_kubectl: Kubectl) -> Iterator[Kubectl]:
     runner = dry_kubectl.within(f"crontask-test-{secrets.token_hex(4)}")
     runner.ok("create", "namespace", runner.namespace)
+    bad = task("bad", schedule="61 * * * *", http=CALL)
+    # An operator that has just begun is ready before its webhook is, and without one everything is taken.
+    until(lambda: runner.create(bad, dry=True).code != 0, "the webhook is asked", 25)
     yield runner
     runner.ok("delete", "namespace", runner.namespace, "--wait=false")
 
