@@ -1,4 +1,4 @@
-"""How often, and at what distance, a notification is tried: about two hours and a half."""
+"""How often, and at what distance, a notification is tried: a little more than two hours in all."""
 
 from crontask_core.model.notify import MAX_ATTEMPTS
 
