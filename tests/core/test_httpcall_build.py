@@ -9,7 +9,7 @@ import pytest
 from crontask_core.errors import FieldError
 from crontask_core.httpcall import HttpRequest, SecretError, build_request, check_action, refused, secret_refs
 from crontask_core.httpcall.build import USER_AGENT
-from crontask_core.model.action import HttpAction
+from crontask_core.model import HttpAction
 from crontask_core.substitution import values as names
 
 VALUES = names(

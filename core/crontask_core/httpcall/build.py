@@ -17,7 +17,7 @@ from crontask_core.httpcall.secrets import (
     secret_refs,
 )
 from crontask_core.httpcall.values import DEFAULT_TOTAL_SECONDS, HttpRequest, PhaseSeconds, SuccessRule, TlsSettings
-from crontask_core.model.action import Header, HttpAction, Success
+from crontask_core.model.http_action import Header, HttpAction, Success
 from crontask_core.model.policy import MAX_OUTPUT_BYTES
 from crontask_core.substitution import ATTEMPT, SCHEDULED_AT, expand
 

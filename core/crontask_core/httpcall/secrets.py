@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from crontask_core.errors import FieldError
 from crontask_core.httpcall.values import SecretError
-from crontask_core.model.action import Auth, BasicAuth, HttpAction, SecretKeyRef
+from crontask_core.model.credentials import Auth, BasicAuth, SecretKeyRef
+from crontask_core.model.http_action import HttpAction
 
 Secrets = Mapping[tuple[str, str], bytes]
 """Content by (name of the Secret, key), all in the task's namespace."""

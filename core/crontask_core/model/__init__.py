@@ -1,19 +1,8 @@
 """The resources as values: what a manifest says and what the operator answers."""
 
-from crontask_core.model.action import (
-    Auth,
-    EnvVar,
-    Header,
-    HttpAction,
-    HttpTimeouts,
-    PodAction,
-    SecretKeyRef,
-    ServiceAccountToken,
-    Success,
-    Tls,
-)
 from crontask_core.model.base import Condition
 from crontask_core.model.calendar import CalendarSpec, CalendarStatus
+from crontask_core.model.credentials import Auth, SecretKeyRef, ServiceAccountToken
 from crontask_core.model.execution import (
     BY_SCHEDULE,
     FINAL_PHASES,
@@ -29,8 +18,10 @@ from crontask_core.model.execution import (
     Trigger,
 )
 from crontask_core.model.group import Freeze, GroupSpec, GroupStatus
+from crontask_core.model.http_action import Header, HttpAction, HttpTimeouts, Success, Tls
 from crontask_core.model.ledger import LedgerEntry, Outcome
 from crontask_core.model.notify import Notify, NotifyWhen, PendingNotification
+from crontask_core.model.pod_action import EnvVar, PodAction
 from crontask_core.model.policy import Backoff, ConcurrencyPolicy, History, Missed, Overridable, Retry
 from crontask_core.model.target import TargetSpec, TargetStatus
 from crontask_core.model.task import Grammar, TaskSpec

@@ -7,7 +7,7 @@ refused them, and an older operator must survive a newer schema.
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -15,6 +15,9 @@ from pydantic.config import JsonDict
 
 REMEDY = "x-crontask-remedy"
 """Schema key beside a `pattern`: the sentence that the API server answers in place of the bare expression."""
+MAX_TEXT = 262_144
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
+"""A value of any kind, such as a body or the value of a variable."""
 
 
 class Model(BaseModel):

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from crontask_core.model.action import EnvVar, Header, Text, Url
-from crontask_core.model.base import Model, keyed_list, rules
+from crontask_core.model.base import Model, Text, keyed_list, rules
+from crontask_core.model.http_action import Header, Url
+from crontask_core.model.pod_action import EnvVar
 from crontask_core.model.policy import MAX_OUTPUT_BYTES, YEAR
 
 Trigger = Literal["Schedule", "Manual", "After", "CatchUp", "Backfill"]

@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from crontask_core.model.action import Header, HttpMethod, SecretKeyRef, SecretName, Url
 from crontask_core.model.base import Model, rules, shaped
+from crontask_core.model.credentials import SecretKeyRef, SecretName
 from crontask_core.model.execution import Phase
+from crontask_core.model.http_action import Header, HttpMethod, Url
 
 NotifyWhen = Literal["Failure", "Recovery", "Success", "Always", "Late", "Missed", "Disabled", "Keyword"]
 MAX_PENDING = 20

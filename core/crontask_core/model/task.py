@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from crontask_core.model.action import HttpAction, PodAction
 from crontask_core.model.base import Model, keyed_list, rules
+from crontask_core.model.http_action import HttpAction
 from crontask_core.model.notify import Notify
+from crontask_core.model.pod_action import PodAction
 from crontask_core.model.policy import (
     POLICY_RULES,
     YEAR,

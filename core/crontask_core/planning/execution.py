@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from crontask_core.model import FINAL_PHASES, Attempt, Phase, TaskSpec
-from crontask_core.model.action import DEFAULT_PENDING_SECONDS
+from crontask_core.model.pod_action import DEFAULT_PENDING_SECONDS
 from crontask_core.pods import PodDoomed, PodEnd, PodFacts, PodPending, judge_pod
 from crontask_core.retry import retry_at
 

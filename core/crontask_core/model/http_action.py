@@ -1,4 +1,4 @@
-"""What a task does when it is due: a pod, or an HTTP call.
+"""An HTTP call as what a task does when it is due.
 
 Text fields may hold `$(CRONTASK_…)` references (`crontask_core.substitution`);
 `$$(` stands for a literal `$(`, as in Kubernetes' own pod fields.
@@ -8,38 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from crontask_core.model.base import Model, keyed_list, rules, shaped
-from crontask_core.model.borrowed import MAX_NAME, PodTemplate, ResourceAmounts, ValueSource
+from crontask_core.model.base import Model, Text, rules, shaped
+from crontask_core.model.credentials import Auth, SecretKeyRef
 
-MAX_TEXT = 262_144
 DEFAULT_RESPONSE_BYTES = 1_048_576
-DEFAULT_PENDING_SECONDS = 300
 HttpMethod = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
-Text = Annotated[str, Field(max_length=MAX_TEXT)]
-SecretName = Annotated[
-    str,
-    shaped(
-        r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
-        "the name of a Secret holds only lower-case letters, digits, - and .; write the name of an existing Secret",
-        longest=MAX_NAME,
-    ),
-]
-SecretKey = Annotated[
-    str,
-    shaped(
-        r"^[-._a-zA-Z0-9]+$",
-        "a key of a Secret holds only letters, digits, -, _ and .; write one of the Secret's keys",
-        longest=MAX_NAME,
-    ),
-]
-EnvName = Annotated[
-    str,
-    shaped(
-        r"^[ -<>-~]+$",
-        "the name of a variable holds only printable ASCII characters except =; rename it",
-        longest=MAX_NAME,
-    ),
-]
 HeaderName = Annotated[
     str,
     shaped(
@@ -77,77 +50,6 @@ Codes = Annotated[
 ]
 
 
-class EnvVar(Model):
-    """One environment variable of the short form, as in a container's env."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            ("!(has(self.value) && has(self.valueFrom))", "value and valueFrom are both set; remove one of them")
-        )
-    )
-
-    name: EnvName
-    """The name of the variable."""
-
-    value: Text | None = None
-    """The literal value; it may refer to earlier variables as $(NAME)."""
-
-    value_from: ValueSource | None = None
-    """One source in place of a value: secretKeyRef, configMapKeyRef, fieldRef or resourceFieldRef, as in a pod."""
-
-
-class PodAction(Model):
-    """A pod for each attempt: a full template, or the short form for one container."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (
-                "has(self.template) || has(self.image)",
-                "the pod has no container; set image (the short form) or template (a full pod template)",
-            ),
-            (
-                "!(has(self.template) && has(self.image))",
-                "template and image are both set; remove image, or remove template and keep the short form",
-            ),
-            (
-                "!has(self.template) || !(has(self.command) || has(self.args) || has(self.env) || has(self.resources))",
-                "command, args, env and resources belong to the short form; with template, set them in its containers",
-            ),
-        )
-    )
-
-    template: PodTemplate | None = None
-    """A PodTemplateSpec (metadata and spec), used as it is, with restartPolicy Never where it names none."""
-
-    image: str | None = Field(default=None, min_length=1, max_length=1024)
-    """Short form: the image of the only container."""
-
-    command: list[Text] | None = Field(default=None, max_length=1000)
-    """Short form: the command in place of the image's entry point."""
-
-    args: list[Text] | None = Field(default=None, max_length=1000)
-    """Short form: the arguments of the command."""
-
-    env: list[EnvVar] | None = Field(default=None, max_length=2000, json_schema_extra=keyed_list("name"))
-    """Short form: environment variables, besides the CRONTASK_* ones that every container gets."""
-
-    resources: ResourceAmounts | None = None
-    """Short form: requests and limits of the container."""
-
-    pending_timeout_seconds: int = Field(default=DEFAULT_PENDING_SECONDS, ge=1, le=86_400)
-    """How long the pod may wait for a node and for its images before the attempt fails (Unschedulable, ImagePull)."""
-
-
-class SecretKeyRef(Model):
-    """One key of a Secret in the task's namespace."""
-
-    name: SecretName
-    """The name of the Secret."""
-
-    key: SecretKey
-    """The key within the Secret."""
-
-
 class HeaderSource(Model):
     """Where a header's value comes from."""
 
@@ -183,61 +85,6 @@ class Header(Model):
 
     value_from: HeaderSource | None = None
     """A source in place of a value, for credentials."""
-
-
-class BasicAuth(Model):
-    """User name and password from a Secret (as in type kubernetes.io/basic-auth)."""
-
-    secret_name: SecretName
-    """The name of the Secret."""
-
-    username_key: SecretKey = "username"
-    """The key that holds the user name."""
-
-    password_key: SecretKey = "password"  # noqa: S105 - the name of a Secret's key, not a password
-    """The key that holds the password."""
-
-
-class BearerAuth(Model):
-    """A bearer token from a Secret."""
-
-    secret_name: SecretName
-    """The name of the Secret."""
-
-    key: SecretKey = "token"
-    """The key that holds the token."""
-
-
-class ServiceAccountToken(Model):
-    """A short-lived token of a ServiceAccount in the task's namespace, made for each attempt."""
-
-    service_account_name: SecretName = "default"
-    """The name of the ServiceAccount."""
-
-    audience: str = Field(min_length=1, max_length=253)
-    """Whom the token is for; the receiver must check that this is its own name."""
-
-
-class Auth(Model):
-    """Credentials of the call, by reference to Secrets in the task's namespace."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (
-                "[has(self.basic), has(self.bearer), has(self.serviceAccountToken)].filter(way, way).size() == 1",
-                "set exactly one of basic, bearer and serviceAccountToken",
-            )
-        )
-    )
-
-    basic: BasicAuth | None = None
-    """HTTP Basic (RFC 7617)."""
-
-    bearer: BearerAuth | None = None
-    """Bearer token (RFC 6750)."""
-
-    service_account_token: ServiceAccountToken | None = None
-    """Bearer token of a ServiceAccount, with an audience; needs the operator's right to make such tokens."""
 
 
 class Success(Model):
