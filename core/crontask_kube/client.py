@@ -11,6 +11,7 @@ import asyncio
 import random  # noqa: TID251 - the default of an argument; tests pass their own
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -87,28 +88,19 @@ class ApiClient:
 
         Where the server forgets its place between two pages, the list is read once more in one piece.
         """
-
-        async def read(page: int) -> Listing:
-            items: list[Object] = []
-            pages = self.pages(
-                resource,
-                namespace,
-                label_selector=label_selector,
-                field_selector=field_selector,
-                metadata_only=metadata_only,
-                page=page,
-                within=within,
-            )
-            version = ""
-            async for part in pages:
-                items += part.items
-                version = part.resource_version
-            return Listing(items, version)
-
+        pages = partial(
+            self.pages,
+            resource,
+            namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            metadata_only=metadata_only,
+            within=within,
+        )
         try:
-            return await read(page)
+            return await _joined(pages(page=page))
         except Gone:
-            return await read(0)
+            return await _joined(pages(page=0))
 
     async def pages(
         self,
@@ -332,6 +324,15 @@ class ApiClient:
         except orjson.JSONDecodeError as error:  # something between us and the server has answered
             raise Unavailable(f"{ask}: the answer is no JSON") from error
         return found
+
+
+async def _joined(pages: AsyncIterator[Listing]) -> Listing:
+    items: list[Object] = []
+    version = ""
+    async for part in pages:
+        items += part.items
+        version = part.resource_version
+    return Listing(items, version)
 
 
 async def _whole(content: aiohttp.StreamReader) -> bytes:
