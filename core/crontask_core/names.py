@@ -88,6 +88,11 @@ def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:_DIGEST]
 
 
+def fraction(text: str) -> float:
+    """A number from 0 to 1, itself excluded: the same for a text each time, and another for another text."""
+    return int(digest(text), 16) / 16.0**_DIGEST
+
+
 def shortened(text: str, limit: int) -> str:
     """The text itself where it fits `limit`, else its head and a digest of the whole."""
     if len(text) <= limit:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
-from crontask_core.names import digest
+from crontask_core.names import fraction
 from crontask_kube.clock import Clock
 from crontask_kube.errors import KubeError, Unavailable
 from crontask_kube.lease import ShardLease
@@ -55,7 +55,7 @@ class Leadership:
         """Whether the shard, once it is free, is for this replica to take."""
         self._failures = 0
         # By its identity, so that replicas do not ask in step, and the same each time.
-        self._spread = 0.5 + int(digest(f"{lease.identity}/{lease.name}"), 16) / 16.0**10 / 2
+        self._spread = 0.5 + fraction(f"{lease.identity}/{lease.name}") / 2
         self.holding = False
         self.seen = False
         """Whether the Lease has been read at all, which is what a standby's readiness means."""

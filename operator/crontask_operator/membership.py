@@ -15,7 +15,7 @@ import structlog
 from crontask_core.errors import FieldError
 from crontask_core.layout import Layout
 from crontask_core.lease import written
-from crontask_core.names import ANNOTATION_SHARDS, LABEL_LEASE, digest, replica_lease
+from crontask_core.names import ANNOTATION_SHARDS, LABEL_LEASE, fraction, replica_lease
 from crontask_core.sharding import SHARD_LEASE, gives, heirs
 from crontask_kube.client import ApiClient, Object
 from crontask_kube.clock import Clock
@@ -54,7 +54,7 @@ class Membership:
         """After a shard had to be given back because of the layout, none is taken for a while."""
         self._leaving = False
         # By its identity, so that replicas do not ask in step while requests fail, and the same each time.
-        self._spread = 1.0 + int(digest(identity), 16) / 16.0**10
+        self._spread = 1.0 + fraction(identity)
         self._news = asyncio.Event()
         self.known = asyncio.Event()
         """Set when all Leases have been read once."""

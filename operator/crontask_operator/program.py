@@ -26,8 +26,6 @@ from crontask_operator.shard import Shard
 from crontask_operator.wiring import Shared
 from crontask_operator.workers import Crew, keep
 
-log = structlog.get_logger(__name__)
-
 WRITERS = 8
 """Fewer than the API client has slots, so that records never keep a start waiting."""
 log = structlog.get_logger(__name__)

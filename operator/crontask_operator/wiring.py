@@ -49,7 +49,7 @@ from crontask_operator.statuses import Statuses
 from crontask_operator.sweeper import Sweeper
 from crontask_operator.tasks import Tasks
 from crontask_operator.truth import Truth
-from crontask_operator.workers import Crew, Workers
+from crontask_operator.workers import Crew, Workers, any_waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ class Wiring:
     def _wire(self, identity: str) -> None:
         settings, index, clock = self.settings, self.index, self.clock
         zone = settings.default_time_zone
-        holds = self.lease.valid
-        self.records = Records(self.api, self.writers, holds, self._starts_wait)
-        self.statuses = Statuses(self.api, index, self.writers, holds, self._starts_wait)
+        holds, starts_wait = self.lease.valid, any_waits(self.starters, self.callers)
+        self.records = Records(self.api, self.writers, holds, starts_wait)
+        self.statuses = Statuses(self.api, index, self.writers, holds, starts_wait)
         self.sweeper = Sweeper(self.api, holds)
         keeper = Keeper(index, clock, self.sweeper)
         self.sweeper.before_sweep = keeper.expire
@@ -288,9 +288,6 @@ class Wiring:
         """An execution has ended: what waits for that may begin."""
         self.gates.ended(run)
         self.line.changed(run)
-
-    def _starts_wait(self) -> bool:
-        return self.starters.backlog > 0 or self.callers.backlog > 0
 
     def _review(self, key: Key, place: int) -> None:
         """Something that a task names has changed."""

@@ -105,6 +105,11 @@ class Workers:
         return True
 
 
+def any_waits(*crews: Workers) -> Callable[[], bool]:
+    """Tells whether jobs wait because one of these crews is busy, whenever it is asked."""
+    return lambda: any(crew.backlog for crew in crews)
+
+
 async def keep(name: str, loop: Job) -> None:
     """Runs a loop until it ends or is cancelled itself; what is cancelled inside of it does not end it."""
     while True:
