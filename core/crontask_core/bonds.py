@@ -42,6 +42,15 @@ class Mark(NamedTuple):
     kept_seconds: int
 
 
+def uid_of(metadata: dict[str, Any]) -> str:
+    """The uid of the task that an object belongs to, by its metadata; empty where it does not say."""
+    mark = mark_of(metadata)
+    if mark is not None:
+        return mark.uid
+    owners = metadata.get("ownerReferences") or ()
+    return next((each["uid"] for each in owners if each.get("controller")), "")
+
+
 def mark_of(metadata: dict[str, Any]) -> Mark | None:
     """The mark of an object, by its metadata; None for one that goes with its task."""
     marks = metadata.get("annotations") or {}

@@ -10,16 +10,17 @@ not Kopf for executions and pods: `docs/decisions/0014-own-watches.md`.
 
 import asyncio
 import random  # noqa: TID251 - the default of an argument; tests pass their own
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import aclosing
+from secrets import token_hex
 from typing import Any, Protocol
 
 import structlog
 
-from crontask_core.names import Key
+from crontask_core.names import ANNOTATION_CAUGHT_UP, Key
 from crontask_kube.client import ApiClient, Object
 from crontask_kube.clock import Clock
-from crontask_kube.errors import Gone, KubeError, Unavailable
+from crontask_kube.errors import Gone, KubeError, NotFound, Unavailable
 from crontask_kube.resources import Resource
 
 PAGE = 500
@@ -29,6 +30,7 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 15.0
 STEADY_SECONDS = 10.0
 """A round (list and watch) that lasted so long was healthy: the next failure begins with the shortest pause again."""
+MARK_TRIES = 3
 DOUBTFUL_AFTER = 5
 """After so many failures in a row the place in history is doubted too (an etcd restored from a backup)."""
 log = structlog.get_logger(__name__)
@@ -71,6 +73,42 @@ class Reflector:
         self._version = ""
         """Where the next watch begins; empty where a list is needed."""
         self._failures = 0
+        self._marks: dict[str, asyncio.Future[None]] = {}
+        """Written on an object each, and not yet heard of."""
+
+    async def caught_up(self, known: Collection[Key], seconds: float) -> bool:
+        """Whether, within so many seconds, the follower was told of all that was so when this was called.
+
+        A watch tells everything in order, but not how far it is (a bookmark comes once a minute). So a mark is
+        written on one of the objects that are `known` to exist, and awaited. Any of them may be gone meanwhile.
+        """
+        mark, places = token_hex(8), [key for key in known if self._namespace in (None, key.namespace)]
+        heard = self._marks[mark] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(seconds):
+                if await self._write(mark, places[:MARK_TRIES], seconds):
+                    await heard
+                    return True
+        except (TimeoutError, KubeError) as error:
+            log.warning("a watch does not catch up", kind=self._resource.plural, problem=str(error) or "no news of it")
+        finally:
+            del self._marks[mark]
+        return False
+
+    async def _write(self, mark: str, places: Collection[Key], within: float) -> bool:
+        body = {"metadata": {"annotations": {ANNOTATION_CAUGHT_UP: mark}}}
+        for key in places:
+            try:
+                await self._api.patch(self._resource, key.namespace, key.name, body, within=within)
+            except NotFound:
+                continue
+            return True
+        return False
+
+    def _hear(self, body: Object) -> None:
+        mark = (body["metadata"].get("annotations") or {}).get(ANNOTATION_CAUGHT_UP, "")
+        if (heard := self._marks.get(mark)) is not None and not heard.done():
+            heard.set_result(None)
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -120,7 +158,7 @@ class Reflector:
     async def _read(self, page: int) -> str:
         known = self._follower.known(self._resource.plural)
         missing = {key for key in known if self._namespace in (None, key.namespace)}
-        version = ""
+        version, marked = "", list[Object]()
         pages = self._api.pages(self._resource, self._namespace, label_selector=self._selector, page=page)
         async for listing in pages:
             version = listing.resource_version
@@ -128,9 +166,13 @@ class Reflector:
                 for body in listing.items[start : start + SLICE]:
                     missing.discard(Key(body["metadata"]["namespace"], body["metadata"]["name"]))
                     self._follower.receive(self._resource.plural, None, body)
+                    if self._marks:
+                        marked.append(body)
                 await asyncio.sleep(0)
         if missing:
             self._follower.missing(self._resource.plural, missing)
+        for body in marked:
+            self._hear(body)
         return version
 
     async def _watch(self) -> None:
@@ -141,4 +183,6 @@ class Reflector:
             async for event in stream:
                 if event.type != "BOOKMARK":
                     self._follower.receive(self._resource.plural, event.type, event.object)
+                    if self._marks:
+                        self._hear(event.object)
                 self._version = event.resource_version

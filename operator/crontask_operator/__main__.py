@@ -81,6 +81,7 @@ async def run(settings: Settings) -> None:
     await health.start()
     operator.start()
     watches = Watches(api, operator, clock, settings.namespaces)
+    operator.follow(watches.caught_up)
     watches.start()
     stop = asyncio.Event()
     log.info("started", identity=settings.identity, server=connection.server, namespaces=settings.namespaces or "all")

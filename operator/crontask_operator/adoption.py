@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from crontask_core.bonds import Mark, mark_of
+from crontask_core.bonds import mark_of, uid_of
 from crontask_core.errors import FieldError
 from crontask_core.history import Ended
 from crontask_core.model import BY_SCHEDULE, FINAL_PHASES, Attempt, ExecutionSpec, ExecutionStatus
@@ -67,21 +67,34 @@ class Adoption:
             return
         if body["spec"].get("stop"):
             self._executions.stop_finishing(key)
-        if phase in FINAL_PHASES and self._remembers(key, body["spec"]):
+        if phase in FINAL_PHASES:
+            self._ended_seen(key, body)
+        else:
+            self._open_seen(key, body)
+
+    def _ended_seen(self, key: Key, body: dict[str, Any]) -> None:
+        if not self.leading:
+            self._dependents.seen(key, body)
+        if self._remembers(key, body["spec"]):
             return
         try:
-            spec = ExecutionSpec.model_validate(body["spec"])
+            spec, status = _read(body)
+        except ValidationError:
+            return
+        self._remember(key, spec, status, body["metadata"])
+
+    def _open_seen(self, key: Key, body: dict[str, Any]) -> None:
+        if not self.leading:
+            return
+        try:
+            spec, status = _read(body)
         except ValidationError as error:
-            if self.leading and not body.get("status"):
+            if not body.get("status"):
                 self._by_hand.refuse_unreadable(key, error.errors(include_url=False)[0]["msg"])
             return
-        status = ExecutionStatus.model_validate(body.get("status") or {})
-        if spec.backfill is not None and status.phase not in FINAL_PHASES:
-            if self.leading:
-                self._backfills.seen(key, body, spec, status)
-        elif status.phase in FINAL_PHASES:
-            self._remember(key, spec, status, meta)
-        elif self.leading and status.phase == "Pending":
+        if spec.backfill is not None:
+            self._backfills.seen(key, body, spec, status)
+        elif status.phase == "Pending":
             self._by_hand.accept(key, body, spec)
 
     def _running_seen(self, run: Run, body: dict[str, Any]) -> None:
@@ -94,13 +107,16 @@ class Adoption:
 
     def _remembers(self, key: Key, spec: dict[str, Any]) -> bool:
         """Whether an ended execution is known as such."""
-        task = self._index.tasks.get(Key(key.namespace, spec["taskRef"]["name"]))
-        return task is not None and any(ended.name == key.name for ended in task.ended)
+        whose = Key(key.namespace, spec["taskRef"]["name"])
+        task = self._index.tasks.get(whose)
+        if task is not None and any(ended.name == key.name for ended in task.ended):
+            return True
+        return key.name in self._index.unclaimed.get(whose, ())
 
     def _remember(self, key: Key, spec: ExecutionSpec, status: ExecutionStatus, meta: dict[str, Any]) -> None:
         if status.finished_at is None:
             return
-        mark = mark_of(meta)
+        mark, uid, whose = mark_of(meta), uid_of(meta), Key(key.namespace, spec.task_ref.name)
         ended = Ended(
             key.name,
             status.phase,
@@ -114,25 +130,25 @@ class Adoption:
             kept_seconds=mark.kept_seconds if mark else None,
             counted=self.leading,
         )
-        task = self._task_of(key.namespace, spec.task_ref.name, mark)
+        task = self._task_of(whose, uid)
         if task is None:
-            self._keeper.stray(key.namespace, Key(key.namespace, spec.task_ref.name), mark.uid if mark else "", ended)
+            self._index.leave_unclaimed(whose, uid, ended)
+            self._keeper.stray(key.namespace, whose, uid, ended)
         elif all(other.name != key.name for other in task.ended):
             task.ended += (ended,)
 
-    def _task_of(self, namespace: str, name: str, mark: Mark | None) -> Task | None:
+    def _task_of(self, key: Key, uid: str) -> Task | None:
         """The task that an execution or a pod belongs to; None for one of an earlier task of this name too."""
-        task = self._index.tasks.get(Key(namespace, name))
-        return task if task is not None and (mark is None or mark.uid in ("", task.uid)) else None
+        task = self._index.tasks.get(key)
+        return task if task is not None and uid in ("", task.uid) else None
 
     def execution_gone(self, key: Key, task: Key) -> None:
         """An execution does not exist any more; one that runs is stopped, as deleting a Job ends its pods."""
-        self._index.strays.pop(key, None)
+        self._index.execution_gone(key, task)
         self._backfills.gone(key)
+        if not self.leading:
+            self._dependents.gone(key)
         self._executions.stop_finishing(key)
-        known = self._index.tasks.get(task)
-        if known is not None:
-            known.ended = tuple(ended for ended in known.ended if ended.name != key.name)
         run = self._index.runs.get(key)
         if run is not None and run.stored and run.phase not in FINAL_PHASES:
             self._executions.stop(run, "Stopped")
@@ -164,14 +180,13 @@ class Adoption:
 
     def known_executions(self) -> set[Key]:
         """The executions that are known to exist at the API server."""
-        ended = {Key(task.key.namespace, ended.name) for task in self._index.tasks.values() for ended in task.ended}
+        ended = {key for key, _ in self._index.ended()}
         stored = {key for key, run in self._index.runs.items() if run.stored}
-        return ended | stored | self._index.strays.keys() | self._backfills.keys()
+        return ended | stored | self._backfills.keys()
 
     def executions_missing(self, keys: set[Key]) -> None:
         """`execution_gone` for each of them."""
-        tasks = self._index.tasks.values()
-        whose = {Key(task.key.namespace, ended.name): task.key for task in tasks for ended in task.ended}
+        whose = dict(self._index.ended())
         for key in keys & self.known_executions():
             run = self._index.runs.get(key)
             log.info("an execution was deleted unseen", execution=str(key))
@@ -199,15 +214,19 @@ class Adoption:
             and (part.pod is not None or part.attempt.started_at is not None)
         }
 
-    async def take_over(self, executions: list[dict[str, Any]], pods: list[dict[str, Any]]) -> None:
-        """Picks up everything that an earlier leader left, from full lists."""
+    async def take_over(
+        self, executions: list[dict[str, Any]], backfills: list[dict[str, Any]], pods: list[dict[str, Any]]
+    ) -> None:
+        """Picks up everything that an earlier leader left.
+
+        `executions` are all that have not ended, `backfills` all of backfills, ended or not; what else has ended
+        has been seen.
+        """
         self.leading = True
-        self._index.strays.clear()
-        self._backfills.take_over(executions)
-        self._forget_missing({Key(e["metadata"]["namespace"], e["metadata"]["name"]) for e in executions})
+        self._backfills.take_over(backfills)
         left = await gradually(executions, self._left_over)
         await gradually(executions, self.execution_seen)
-        await gradually(executions, self._dependents.left_over)
+        self._dependents.take_over()
         left += await gradually(pods, self._pod_without_record)
         await gradually(pods, self.pod_seen)
         for run in dict.fromkeys(left):
@@ -216,19 +235,14 @@ class Adoption:
                     self._executions.guarded(part, self._resume)
         self._backfills.resume()
 
-    def _forget_missing(self, existing: set[Key]) -> None:
-        for task in self._index.tasks.values():
-            task.ended = tuple(ended for ended in task.ended if Key(task.key.namespace, ended.name) in existing)
-
     def _left_over(self, body: dict[str, Any]) -> Run | None:
         """The run that an unfinished record stands for; None for others."""
         if (body.get("status") or {}).get("phase") not in ("Running", "Queued"):
-            return None  # nearly all: reading them in full would make a take-over long
-        meta, spec = body["metadata"], ExecutionSpec.model_validate(body["spec"])
-        status = ExecutionStatus.model_validate(body.get("status") or {})
+            return None
+        meta, (spec, status) = body["metadata"], _read(body)
         key = Key(meta["namespace"], meta["name"])
-        mark = mark_of(meta)
-        task = self._task_of(key.namespace, spec.task_ref.name, mark)
+        mark, whose = mark_of(meta), Key(key.namespace, spec.task_ref.name)
+        task = self._task_of(whose, uid_of(meta))
         if spec.backfill is not None or key in self._index.runs:
             return None
         if task is None and mark is None:
@@ -237,8 +251,8 @@ class Adoption:
             return None  # it has ended since it was listed
         run = Run(
             key=key,
-            task=Key(key.namespace, spec.task_ref.name),
-            uid=task.uid if task else mark.uid if mark else "",
+            task=whose,
+            uid=task.uid if task else uid_of(meta),
             spec_bytes=status.task_spec.encode() if status.task_spec else _spec_of(task, spec),
             kept_seconds=mark.kept_seconds if mark else None,
             trigger=spec.trigger,
@@ -272,7 +286,7 @@ class Adoption:
             return None
         execution, task_key = whose
         mark, target = mark_of(body["metadata"]), target_of_pod(body)
-        task = self._task_of(task_key.namespace, task_key.name, mark)
+        task = self._task_of(task_key, uid_of(body["metadata"]))
         run = self._index.runs.get(execution)
         if (task is None and mark is None) or (run is not None and not (target and run.parts)):
             return None  # without a task and a mark, the garbage collector takes it
@@ -281,7 +295,7 @@ class Adoption:
             self._sweeper.pods_of(execution)
             return None
         if run is None:
-            run = _run_of_pod(body, execution, task_key, task, mark)
+            run = _run_of_pod(body, execution, task_key, task)
             self._index.add_run(run)
             if task is not None and run.trigger in BY_SCHEDULE:
                 task.unsaved |= {run.scheduled_at}
@@ -340,6 +354,10 @@ class Adoption:
             self.pod_vanished(run, attempt.pod or "")
 
 
+def _read(body: dict[str, Any]) -> tuple[ExecutionSpec, ExecutionStatus]:
+    return ExecutionSpec.model_validate(body["spec"]), ExecutionStatus.model_validate(body.get("status") or {})
+
+
 def _stop_reason(status: ExecutionStatus) -> StopReason | None:
     """Why an earlier leader had begun to stop the execution."""
     return "Replaced" if status.reason == "Replaced" else "Stopped" if status.reason == "Stopped" else None
@@ -353,15 +371,15 @@ def _spec_of(task: Task | None, spec: ExecutionSpec) -> bytes:
         return b""  # they do not fit any more: what is under way ends, nothing follows it
 
 
-def _run_of_pod(body: dict[str, Any], execution: Key, whose: Key, task: Task | None, mark: Mark | None) -> Run:
+def _run_of_pod(body: dict[str, Any], execution: Key, whose: Key, task: Task | None) -> Run:
     meta = body["metadata"]
-    facts = pod_facts(body)
+    facts, mark = pod_facts(body), mark_of(meta)
     scheduled_at = datetime.fromisoformat(meta["annotations"][ANNOTATION_SCHEDULED_AT])
     late = (facts.created_at - scheduled_at).total_seconds() * 1000
     return Run(
         key=execution,
         task=whose,
-        uid=task.uid if task else mark.uid if mark else "",
+        uid=task.uid if task else uid_of(meta),
         spec_bytes=task.spec_bytes if task else b"",
         kept_seconds=mark.kept_seconds if mark else None,
         trigger=meta["labels"].get(LABEL_TRIGGER, "Schedule"),

@@ -17,7 +17,7 @@ import structlog
 
 from crontask_core.history import kept_without_task
 from crontask_core.manifests import execution_body
-from crontask_core.model import FINAL_PHASES, ExecutionSpec, ExecutionStatus
+from crontask_core.model import ExecutionSpec, ExecutionStatus
 from crontask_core.model.execution import MAX_FOLLOWERS
 from crontask_core.names import Key, caused_name
 from crontask_kube.client import ApiClient
@@ -84,25 +84,28 @@ class Dependents:
         if run.followers:
             self._follow(Ending(run.key, run.task, run.scheduled_at, _to_do(run.key, run.followers)))
 
-    def left_over(self, body: dict[str, Any]) -> None:
-        """An execution as an earlier leader left it: what it had not done is done now."""
-        if not (body.get("status") or {}).get("followers"):
+    def seen(self, key: Key, body: dict[str, Any]) -> None:
+        """While somebody else leads: an execution has ended, and this is what is left to do."""
+        if not body["status"].get("followers"):
+            self._endings.pop(key, None)
             return
-        status = ExecutionStatus.model_validate(body.get("status") or {})
-        if status.phase in FINAL_PHASES and status.followers:
-            meta, spec = body["metadata"], ExecutionSpec.model_validate(body["spec"])
-            at = spec.scheduled_at or datetime.fromisoformat(meta["creationTimestamp"])
-            key = Key(meta["namespace"], meta["name"])
-            task = Key(key.namespace, spec.task_ref.name)
-            self._follow(Ending(key, task, at, _to_do(key, status.followers)))
+        spec, status = ExecutionSpec.model_validate(body["spec"]), ExecutionStatus.model_validate(body["status"])
+        at = spec.scheduled_at or datetime.fromisoformat(body["metadata"]["creationTimestamp"])
+        task = Key(key.namespace, spec.task_ref.name)
+        self._endings[key] = Ending(key, task, at, _to_do(key, status.followers or ()))
+
+    def gone(self, key: Key) -> None:
+        """While somebody else leads: the record of an execution was deleted."""
+        self._endings.pop(key, None)
+
+    def take_over(self) -> None:
+        """What an earlier leader had not done is done now."""
+        for ending in list(self._endings.values()):
+            self._follow(ending)
 
     def holds(self, execution: Key) -> bool:
         """Whether the record must stay, because it is all that tells of followers to come."""
         return execution in self._endings
-
-    def forget_all(self) -> None:
-        """Creates nothing more: the shard is somebody else's."""
-        self._endings.clear()
 
     def _follow(self, ending: Ending) -> None:
         self._endings[ending.key] = ending

@@ -5,7 +5,7 @@ on purpose, because there is a `Task` for each task in the cluster: specs are
 kept as JSON bytes and read when needed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -233,6 +233,8 @@ class Index:
     """Whether all tasks have been listed; until then none counts as missing."""
     strays: dict[Key, Stray] = field(default_factory=dict)
     """Ended executions without a task."""
+    unclaimed: dict[Key, dict[str, tuple[str, Ended]]] = field(default_factory=dict)
+    """Ended executions by a task that is not known (yet) and by name, with the uid of that task."""
     on_removed: Callable[[Run], None] = lambda run: None
     """Called with an execution that is forgotten, whatever became of it."""
 
@@ -266,9 +268,41 @@ class Index:
                 task.runs = NO_RUNS
 
     def add_task(self, task: Task) -> None:
-        """Registers a task, with what is known to run of it."""
+        """Registers a task, with what is known to run of it, and to have ended."""
         self.tasks[task.key] = task
         task.runs = self._runs_of.get((task.key, task.uid), NO_RUNS)
+        if (waiting := self.unclaimed.pop(task.key, None)) is not None:
+            for name, (uid, ended) in waiting.items():
+                if uid in ("", task.uid):
+                    task.ended += (ended,)
+                    self.strays.pop(Key(task.key.namespace, name), None)
+                else:
+                    self.leave_unclaimed(task.key, uid, ended)
+
+    def leave_unclaimed(self, task: Key, uid: str, ended: Ended) -> None:
+        """Keeps an ended execution until its task, which has this uid, is known or the execution is gone."""
+        self.unclaimed.setdefault(task, {})[ended.name] = (uid, ended)
+
+    def execution_gone(self, key: Key, task: Key) -> None:
+        """Forgets an ended execution."""
+        self.strays.pop(key, None)
+        if (known := self.tasks.get(task)) is not None:
+            known.ended = tuple(ended for ended in known.ended if ended.name != key.name)
+        waiting = self.unclaimed.get(task, {})
+        waiting.pop(key.name, None)
+        if not waiting:
+            self.unclaimed.pop(task, None)
+
+    def ended(self) -> Iterator[tuple[Key, Key]]:
+        """Each execution that has ended and exists, as far as is known, with its task."""
+        for task in self.tasks.values():
+            for ended in task.ended:
+                yield Key(task.key.namespace, ended.name), task.key
+        for whose, waiting in self.unclaimed.items():
+            for name in waiting:
+                yield Key(whose.namespace, name), whose
+        for key, stray in self.strays.items():
+            yield key, stray.task
 
     def remove_task(self, key: Key) -> Task | None:
         """Forgets a task; its executions go with their own deletion events, or outlive it."""

@@ -23,6 +23,7 @@ from crontask_operator.metrics import Metrics
 from crontask_operator.notifier import COURIERS
 from crontask_operator.settings import Settings
 from crontask_operator.shard import Shard
+from crontask_operator.truth import CaughtUp
 from crontask_operator.wiring import Shared
 from crontask_operator.workers import Crew, keep
 
@@ -79,6 +80,11 @@ class Operator:
             ("balance", self._balance),
         ):
             self._loops.append(asyncio.create_task(keep(name, loop), name=name))
+
+    def follow(self, caught_up: CaughtUp) -> None:
+        """Tells how a take-over asks the watches to catch up; to be called before the shards start."""
+        for shard in self.shards:
+            shard.truth.caught_up = caught_up
 
     def shard_of(self, namespace: str) -> Shard:
         """The shard of a namespace: everything in it belongs to one."""

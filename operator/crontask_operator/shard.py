@@ -168,7 +168,6 @@ class Shard(Wiring):
             self.companion_statuses,
             self.gates,
             self.sweeper,
-            self.dependents,
             self.backfills,
             self.notifier,
             self.elsewhere,

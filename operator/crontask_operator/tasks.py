@@ -224,6 +224,8 @@ class Tasks:
                 body = body | {"metadata": meta, "spec": orjson.loads(known.spec_bytes)}
             self._index.remove_task(known.key)
             self.seen(body, now, known)
+            if (task := self._index.tasks.get(known.key)) is not None:
+                task.ended = known.ended
         else:
             self.seen(body, now)
 

@@ -3,14 +3,18 @@
 Kopf yields only what exists after a re-list; a task that was deleted
 meanwhile never produces an event. So every few minutes the uids are listed, and
 what is known but gone is dropped, what exists but is unknown is fetched.
+
+Executions that have ended are not read again at a take-over: there are thousands,
+and our watch has told of them, once it has caught up (decision 0016).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import structlog
 
+from crontask_core.model import FINAL_PHASES
 from crontask_core.names import CALENDAR, GROUP_KIND, LABEL_MANAGED, TARGET, Key, Kind
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
@@ -24,9 +28,20 @@ from crontask_operator.isolation import SLICE, each, gradually
 from crontask_operator.tasks import Tasks
 
 log = structlog.get_logger(__name__)
+OPEN = ",".join(f"status.phase!={phase}" for phase in sorted(FINAL_PHASES))
+"""Executions that have not ended (a selectable field of the definition)."""
+OF_BACKFILLS = "spec.trigger=Backfill"
 MANAGED = f"{LABEL_MANAGED}=true"
 NAMED = ((GROUP_KIND, GROUPS), (CALENDAR, CALENDARS), (TARGET, TARGETS))
 """What tasks name. Listed before them, so that none seems to be missing."""
+
+CaughtUp = Callable[[Collection[Key]], Awaitable[bool]]
+"""Whether the watch of executions has told of all that was so when it was asked; see `Watches.caught_up`."""
+
+
+async def never(known: Collection[Key]) -> bool:
+    """Where there is no watch."""
+    return False
 
 
 def key_of(body: dict[str, Any]) -> Key:
@@ -56,21 +71,28 @@ class Truth:
         ours = tuple(name for name in namespaces if is_ours(name))
         self._namespaces: tuple[str | None, ...] = ours if namespaces else (None,)
         self._is_ours = is_ours
+        self.caught_up: CaughtUp = never
+        """Asks our watch of executions to catch up."""
 
     async def take_over(self) -> None:
-        """Reads everything; afterwards the index is complete and every leftover is picked up."""
+        """Reads what the watches cannot have told; afterwards the index is complete and every leftover is picked up."""
         named = await asyncio.gather(*(self._list(resource) for _, resource in NAMED))
         for (kind, _), bodies in zip(NAMED, named, strict=True):
             await self._know_all(kind, bodies)
         self._companions.all_known()
         before = set(self._index.tasks)
         tasks, executions, pods = await asyncio.gather(
-            self._list(TASKS), self._list(EXECUTIONS), self._list(PODS, MANAGED)
+            self._list(TASKS), self._list(EXECUTIONS, fields=OPEN), self._list(PODS, MANAGED)
         )
         self._drop(before.difference(map(key_of, tasks)))
         await gradually(tasks, lambda body: self._tasks.seen_at_take_over(body, self._clock.now()))
         self._index.complete = True
-        await self._adoption.take_over(executions, pods)
+        # After the open ones were listed: what has ended since is among both, never among neither.
+        if not await self.caught_up([key for key, _ in self._index.ended()]):
+            await self._read_executions()
+        has_backfills = any("backfill" in body["spec"] for body in executions)
+        backfills = await self._list(EXECUTIONS, fields=OF_BACKFILLS) if has_backfills else []
+        await self._adoption.take_over(executions, backfills, pods)
         await self._look_at_pods()
         await gradually(tasks, lambda body: self._tasks.settle(body, self._clock.now()))
         for task in self._index.tasks.values():
@@ -102,6 +124,13 @@ class Truth:
         for start in range(0, len(tasks), SLICE):
             self._tasks.look_at_clock(self._clock.now(), tasks[start : start + SLICE])
             await asyncio.sleep(0)
+
+    async def _read_executions(self) -> None:
+        """What the watch would have told."""
+        missing = self._adoption.known_executions()
+        listed = await self._list(EXECUTIONS)
+        await gradually(listed, self._adoption.execution_seen)
+        self._adoption.executions_missing(missing.difference(map(key_of, listed)))
 
     async def _know_all(self, kind: Kind, bodies: list[dict[str, Any]]) -> None:
         existing = {key_of(body) for body in bodies}
@@ -137,8 +166,7 @@ class Truth:
         await self._look_at_pods()
 
     def _known_executions(self) -> set[Key]:
-        ended = {Key(task.key.namespace, ended.name) for task in self._index.tasks.values() for ended in task.ended}
-        return ended | self._index.runs.keys() | self._index.strays.keys()
+        return {key for key, _ in self._index.ended()} | self._index.runs.keys()
 
     async def _check_execution(self, key: Key) -> None:
         """Asks for an execution that no event has told of."""
@@ -192,13 +220,22 @@ class Truth:
                 self._tasks.gone(key, task.uid, self._clock.now())
 
     async def _list(
-        self, resource: Resource, selector: str | None = None, *, metadata_only: bool = False
+        self,
+        resource: Resource,
+        selector: str | None = None,
+        *,
+        fields: str | None = None,
+        metadata_only: bool = False,
     ) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         for namespace in self._namespaces:
             try:
                 listing = await self._api.list(
-                    resource, namespace, label_selector=selector, metadata_only=metadata_only
+                    resource,
+                    namespace,
+                    label_selector=selector,
+                    field_selector=fields,
+                    metadata_only=metadata_only,
                 )
             except NotFound:
                 # The CRD has vanished, and its objects with it.

@@ -55,11 +55,12 @@ class DirectApi:
         namespace: str | None = None,
         *,
         label_selector: str | None = None,
+        field_selector: str | None = None,
         metadata_only: bool = False,
         **_: Any,
     ) -> Listing:
         headers = {"Accept": "as=PartialObjectMetadataList"} if metadata_only else {}
-        query = {"labelSelector": label_selector or ""}
+        query = {"labelSelector": label_selector or "", "fieldSelector": field_selector or ""}
         answer = await self._send("list", resource, namespace, query=query, headers=headers)
         return Listing(answer["items"] or [], answer["metadata"]["resourceVersion"])
 

@@ -6,10 +6,11 @@ crash is a process that sends nothing any more; what it had in flight stays so.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol, cast
 
 from fakes.apiserver import FakeApiServer
@@ -17,6 +18,7 @@ from fakes.direct import DirectApi
 from fakes.objects import Object
 
 from crontask_core.httpcall import CallError, CallFacts, HttpRequest, Reason
+from crontask_core.names import Key
 from crontask_kube.client import ApiClient
 from crontask_kube.resources import CALENDARS, EXECUTIONS, GROUPS, PODS, TARGETS, TASKS, Resource
 from crontask_operator.executors.http import HttpExecutor
@@ -89,7 +91,11 @@ class World:
         self.post = Receiver(self.clock)
         """Gets notifications."""
         self.operators: dict[str, tuple[Operator, Line, asyncio.Task[None]]] = {}
+        self.watches_catch_up = True
+        """Whether who asks its watch of executions to catch up hears that it has; else they are read in full."""
         self._kubelet: asyncio.Task[None] | None = None
+        self._heard: dict[Operator, int] = {}
+        """How much of the history of executions each operator was told."""
 
     async def close(self) -> None:
         for name in list(self.operators):
@@ -113,8 +119,10 @@ class World:
             http=cast(HttpExecutor, self.receiver),
             post=cast(HttpExecutor, self.post),
         )
+        heard = asyncio.Condition()
+        operator.follow(partial(self._caught_up, operator, heard))
         operator.start()
-        self.operators[name] = (operator, line, asyncio.create_task(self._feed(operator)))
+        self.operators[name] = (operator, line, asyncio.create_task(self._feed(operator, heard)))
         return operator
 
     def connect(self, name: str) -> tuple[ApiClient, Line]:
@@ -143,7 +151,16 @@ class World:
             await feed
         await operator.close()
 
-    async def _feed(self, operator: Operator) -> None:
+    async def _caught_up(self, operator: Operator, heard: asyncio.Condition, known: Collection[Key]) -> bool:
+        """What `Watches.caught_up` does."""
+        asked = len(self.server._kind(EXECUTIONS).history)
+        if not (self.watches_catch_up and known):
+            return False
+        async with heard:
+            await heard.wait_for(lambda: self._heard.get(operator, 0) >= asked)
+        return True
+
+    async def _feed(self, operator: Operator, heard: asyncio.Condition) -> None:
         """What the watches do: what exists, then what happens."""
         kinds = [self.server._kind(resource) for resource in WATCHED]
         places = [len(kind.history) for kind in kinds]
@@ -156,6 +173,9 @@ class World:
                 for change in kind.history[places[n] :]:
                     operator.receive(kind.plural, change.type, change.object)
                 places[n] = len(kind.history)
+            async with heard:
+                self._heard[operator] = places[WATCHED.index(EXECUTIONS)]
+                heard.notify_all()
             await changed.wait()
             await self.hears()
 
