@@ -266,3 +266,56 @@ async def test_lines_that_are_none(clock: ManualClock) -> None:
             assert follow.witness.told == [("ADDED", "good")]
     finally:
         await runner.cleanup()
+
+
+async def caught_up(follow: Follow, *known: str, seconds: float = 20.0) -> bool:
+    return await follow.reflector.caught_up([Key("default", name) for name in known], seconds)
+
+
+async def test_it_says_when_it_has_caught_up(server: FakeApiServer, follow: Follow) -> None:
+    """What happened before the question was told before the answer, and what is known may be gone by now."""
+    for n in range(50):
+        server.put(PODS, pod(f"p{n}"))
+    server.remove(PODS, "p0")
+    assert await caught_up(follow, "p0", "never was", "early")
+    assert follow.witness.names == {"early"} | {f"p{n}" for n in range(1, 50)}
+    assert follow.witness.told[-1] == ("MODIFIED", "early")
+
+
+@pytest.mark.parametrize("known", [(), ("gone", "gone too", "gone as well", "early")])
+async def test_without_anything_to_mark_nobody_knows(
+    server: FakeApiServer, follow: Follow, known: tuple[str, ...]
+) -> None:
+    assert not await caught_up(follow, *known)
+    assert len(server.seen("patch", PODS)) == min(len(known), 3)
+
+
+async def test_a_watch_that_tells_nothing_has_not_caught_up(server: FakeApiServer, follow: Follow) -> None:
+    held = server.hold("watch", PODS)
+    server.end_watches()
+    await watched(server, 2)
+    assert not await caught_up(follow, "early", seconds=0.2)
+    held.set()
+    assert await caught_up(follow, "early")
+
+
+async def test_a_mark_that_cannot_be_written(server: FakeApiServer, follow: Follow) -> None:
+    server.fail("patch", PODS, status=403)
+    assert not await caught_up(follow, "early")
+    assert await caught_up(follow, "early")
+
+
+async def test_a_mark_is_heard_of_in_a_list_when_the_list_is_told(server: FakeApiServer, follow: Follow) -> None:
+    """Not before: what the list does not show is missing only then."""
+    server.put(PODS, pod("doomed"))
+    await told(lambda: follow.witness.names == {"early", "doomed"})
+    held = server.hold("list", PODS)
+    server.forget_history()
+    server.end_watches()
+    server.remove(PODS, "doomed")
+    server.forget_history()
+    asked = asyncio.create_task(caught_up(follow, "early"))
+    await server.until(lambda: bool(server.seen("patch", PODS)))
+    held.set()
+    assert await asked
+    assert follow.witness.lost == ["doomed"]
