@@ -68,6 +68,10 @@ class Tally:
                 continue
             self.last_missed = max(self.last_missed or entry.last, entry.last)
 
+    def lost_unrecorded(self, count: int) -> None:
+        """So many calls are lost and no execution tells of them."""
+        self.lost += count
+
     def ended(self, name: str, phase: Phase, trigger: Trigger, reason: str | None, at: datetime) -> None:
         """An execution has its outcome."""
         self.last_execution = LastExecution(name=name, phase=phase, trigger=trigger, reason=reason)

@@ -152,6 +152,7 @@ class Instants:
     def _tell(self, task: Task, plan: TaskPlan, now: datetime) -> None:
         """Counts, metrics and events of what was not begun."""
         task.tally.left_out(plan.entries)
+        task.tally.lost_unrecorded(sum(each.size for each in plan.entries if each.outcome == "Lost") - len(plan.lost))
         for outcome in ("Skipped", "Missed", "Lost", "Queued"):
             told = [entry for entry in plan.entries if entry.outcome == outcome]
             if not told:

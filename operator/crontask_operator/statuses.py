@@ -26,8 +26,8 @@ from crontask_operator.workers import Workers
 SOON = 0.5
 SPACING = 1.0
 LONGEST_PUT_OFF = 8.0
-PUT_OFF_MOST = 5
-"""A status gives way for 23 seconds at most; a successor looks at each instant of a longer time than that by itself."""
+PUT_OFF_MOST = 3
+"""A status gives way for 7 seconds at most: a successor looks at each instant since then by itself."""
 BUSY = 12
 """With more than so many writes waiting, records go first: one later status tells of several executions."""
 AGAIN = 5.0

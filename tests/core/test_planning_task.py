@@ -862,6 +862,14 @@ def test_calls_claimed_by_a_leader_that_stored_nothing_for_long_are_lost(action:
     assert ledger.at(claimed + SECOND).outcome == "Missed"
 
 
+def test_of_many_lost_calls_the_latest_get_a_record() -> None:
+    now = DAY + timedelta(seconds=60)
+    seen = TaskObservation(parse(EACH_SECOND), task_spec(EACH_SECOND, "http", {}), DAY, now, Recorded())
+    made = plan_task(seen, now)
+    assert [entry.outcome for entry in made.entries] == ["Lost"] * 60
+    assert made.lost == tuple(now - timedelta(seconds=n) for n in reversed(range(10)))
+
+
 def test_the_latest_of_a_long_outage_is_made_up_for() -> None:
     now = DAY + timedelta(days=1, seconds=30)
     seen = TaskObservation(parse(MINUTELY), task_spec(MINUTELY, "pod", {}), DAY, None, Recorded())
@@ -1041,7 +1049,9 @@ def test_a_call_without_a_record_is_never_sent_again(schedule: Listed, spec: dic
         now += SECOND * seconds
         made = plan_task(TaskObservation(schedule, task_spec(MINUTELY, "http", spec), DAY, claimed, Recorded()), now)
         assert not set(sent) & {start.scheduled_at for start in (*made.starts, *made.queued)}
-        assert set(sent[-5:]) <= set(made.lost) or len(made.lost) >= COUNTED
+        lost = [entry for entry in made.entries if entry.outcome == "Lost"]
+        assert all(any(entry.first <= at <= entry.last for entry in lost) for at in sent)
+        assert set(made.lost) <= {entry.first for entry in lost}
         sent += [start.scheduled_at for start in made.starts]
         claimed = now
 

@@ -10,7 +10,8 @@ from .subject import FINAL, Entry, Execution, Subject
 MAX_ENTRIES = 40
 ON_TIME = 15_000
 """A start that is later than so many milliseconds is no Started."""
-BEGUN = ("Started", "Late", "Lost")
+STARTED = ("Started", "Late")
+BEGUN = (*STARTED, "Lost")
 COUNTED = 100
 """Up to so many instants are counted one by one."""
 WAITING = ("Pending", "Queued")
@@ -93,18 +94,18 @@ def nothing_was_started_twice(subject: Subject) -> Found:
 
 
 def what_began_has_its_execution(subject: Subject) -> Found:
-    """Each started instant has its execution, unless the history's limits have removed it."""
+    """Each started instant has its execution, unless the history's limits have removed it; a lost one need not."""
     missing = [
         at
         for at in subject.due
         if at <= subject.watermark
-        and any(entry.outcome in BEGUN for entry in subject.entries_at(at))
+        and any(entry.outcome in STARTED for entry in subject.entries_at(at))
         and not subject.started(at)
     ]
     if missing and not _history_removes(subject):
         yield from ((at, "the ledger says that it began, and there is no execution for it") for at in missing)
-    kept = sum(each.phase in FINAL for each in subject.executions if not each.is_backfill)
-    gone = sum(subject.counts.values(), 0) - subject.counts.get("skipped", 0) - subject.counts.get("missed", 0) - kept
+    kept = sum(each.phase in FINAL and each.phase != "Lost" for each in subject.executions if not each.is_backfill)
+    gone = sum(subject.counts.get(name, 0) for name in ("succeeded", "failed", "cancelled")) - kept
     if len(missing) > max(gone, 0) and not subject.is_busy():
         yield missing[0], f"{len(missing)} executions are gone, and only {max(gone, 0)} of those that ended can be"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaos.books import FINAL, UNSEEN, Execution
-from chaos.calls import gap, quantiles
+from chaos.calls import Call, gap, quantiles
 from chaos.plan import OF_API
 from chaos.poison import PREFIX
 from chaos.run import Done, Seen
@@ -21,7 +21,8 @@ BACK_SECONDS = 10.0
 """Work goes on so soon after a fault and its aftermath, or something hangs."""
 WATCHED = 8.0
 """A gap after a kill is looked for so long."""
-BEGUN = ("Started", "Late", "Lost")
+STARTED = ("Started", "Late")
+BEGUN = (*STARTED, "Lost")
 WRONG_WHERE_QUIET = ("Lost", "Missed", "Late")
 CALM_CPU = 0.5
 CALM_REQUESTS = 100.0
@@ -188,10 +189,18 @@ def _made_twice(seen: Seen) -> Iterator[str]:
 
 def _without_record(seen: Seen) -> Iterator[str]:
     known = seen.books.executions
-    yield from (f"call {call.execution} attempt {call.attempt}" for call in seen.calls if call.execution not in known)
+    for call in seen.calls:
+        if call.execution not in known and not _is_lost(seen, call):
+            yield f"call {call.execution} attempt {call.attempt}"
     for name in seen.books.pods:
         if not name.startswith(PREFIX) and name.rpartition("-")[0] not in known:
             yield f"pod {name}"
+
+
+def _is_lost(seen: Seen, call: Call) -> bool:
+    """Whether the ledger says that nobody knows; of many lost calls at once not each has a record."""
+    account = seen.books.accounts.get(call.execution.rpartition("-")[0])
+    return account is not None and account.outcomes.get(round(call.due), "").startswith("Lost")
 
 
 def _without_end(seen: Seen) -> Iterator[str]:
@@ -221,7 +230,7 @@ def _contradictions(seen: Seen) -> Iterator[str]:
 def _contradiction(outcome: str, execution: Execution | None) -> str:
     if outcome == "Queued":
         return "still waits"
-    if outcome in BEGUN and execution is None:
+    if outcome in STARTED and execution is None:
         return "there never was an execution"
     return "has begun" if outcome not in BEGUN and execution is not None and execution.started else ""
 

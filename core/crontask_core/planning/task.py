@@ -23,6 +23,9 @@ from crontask_core.schedule import Schedule, instants
 
 DEFAULT_CATCH_UP = 10
 """How many instants `missed.policy: All` starts where the task names no limit."""
+LOST_RECORDS = 10
+"""Of so many lost calls of a task an execution is made to tell of them; of more, the ledger tells alone. Else a leader that
+dies with many calls unrecorded leaves more to write than its successor can, which then dies with still more."""
 CLOCK_BEHIND = timedelta(seconds=60)
 """What lies further ahead of now than this was written under a wrong clock, or by another hand than ours."""
 _EPSILON = timedelta(microseconds=1)
@@ -80,7 +83,7 @@ class TaskPlan:
     stops: tuple[str, ...] = ()
     """Executions to stop first, because a new one replaces them."""
     lost: tuple[datetime, ...] = ()
-    """HTTP instants that an earlier leader claimed and that left no record."""
+    """HTTP instants that an earlier leader claimed and that left no record, and of which one is to be made now."""
     entries: tuple[Entry, ...] = ()
     """The outcomes of all instants that passed, in their order; ranges where nobody counted through."""
     found: tuple[Entry, ...] = ()
@@ -129,7 +132,7 @@ def plan_task(seen: TaskObservation, now: datetime) -> TaskPlan:
         starts=room.starts,
         queued=room.queued,
         stops=room.stops,
-        lost=tuple(judged.lost),
+        lost=tuple(judged.lost[-LOST_RECORDS:]),
         entries=tuple(sorted(entries)) if len(entries) > 1 else entries,
         found=tuple(judged.found),
         watermark=watermark,
