@@ -1,37 +1,25 @@
 """Backfills: executions that stand for many past instants, each of which becomes an execution of its own.
 
-`plan_backfill` says which are begun. They are created as objects under names made
-of the instant and the backfill, and begin like those made by hand, so that doing
-it twice is harmless. What has ended stays, beyond the history limits too, until
-the backfill's own record counts it (`holds`): a successor goes on from there.
+`plan_backfill` says which are begun; `children` makes them and follows them.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Set
-from datetime import datetime
 from typing import Any
 
 import structlog
 
-from crontask_core.history import kept_without_task
-from crontask_core.manifests import execution_body
+from crontask_core.history import Ended
 from crontask_core.model import FINAL_PHASES, BackfillProgress, ExecutionSpec, ExecutionStatus
-from crontask_core.names import Key, execution_name
-from crontask_core.planning.backfill import (
-    STARTED,
-    BackfillObservation,
-    BackfillPlan,
-    Child,
-    outcome,
-    plan_backfill,
-)
+from crontask_core.names import Key
+from crontask_core.planning.backfill import BackfillObservation, BackfillPlan, outcome, plan_backfill
+from crontask_core.planning.leaving_out import LeavingOut
 from crontask_core.planning.overlap import concurrency_limit
 from crontask_core.planning.task import Closed
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
-from crontask_kube.errors import AlreadyExists, KubeError, NotFound
-from crontask_kube.resources import EXECUTIONS
 from crontask_operator.byhand import ByHand
+from crontask_operator.children import Children
 from crontask_operator.executions import Executions
 from crontask_operator.fillings import Acceptance, Filling, filling_of
 from crontask_operator.index import Index, Run, Task
@@ -62,14 +50,12 @@ class Backfills:
         closed: Callable[[Task], Closed | None],
     ) -> None:
         """`closed`: see `Instants.closed`."""
-        self._index, self._api, self._crew = index, api, crew
-        self._executions, self._by_hand, self._records = executions, by_hand, records
-        self._leads, self._closed = leads, closed
+        self._index, self._records, self._leads, self._closed = index, records, leads, closed
+        self.children = Children(index, api, crew=crew, executions=executions, by_hand=by_hand)
+        self.children.look, self.children.is_open = self._look, self._is_current
         self._acceptance = Acceptance(api, clock, crew=crew, by_hand=by_hand, records=records, again=AGAIN_SECONDS)
         self._acceptance.look = self._look
         self._open: dict[Key, Filling] = {}
-        self._parents: dict[Key, tuple[Filling, datetime]] = {}
-        """By the execution of an instant, as long as the backfill's record does not count it."""
         self._resting = False
 
     # What exists.
@@ -102,43 +88,25 @@ class Backfills:
         each((body for body in found if "backfill" not in body["spec"]), self._take_over_child)
 
     def _take_over(self, body: dict[str, Any]) -> None:
-        spec, status = (
-            ExecutionSpec.model_validate(body["spec"]),
-            ExecutionStatus.model_validate(body.get("status") or {}),
-        )
+        spec, status = _read(body)
         if status.phase not in FINAL_PHASES:
             filling = filling_of(body, spec, status)
             self._open[filling.key] = filling
 
     def _take_over_child(self, body: dict[str, Any]) -> None:
-        spec, status = (
-            ExecutionSpec.model_validate(body["spec"]),
-            ExecutionStatus.model_validate(body.get("status") or {}),
-        )
+        spec, status = _read(body)
         key = Key(body["metadata"]["namespace"], body["metadata"]["name"])
-        filling, at = self._open.get(Key(key.namespace, spec.parent or "")), spec.scheduled_at
-        if filling is not None and at is not None and filling.is_beyond(at) and filling.child(at) == key:
-            filling.children[at] = status.phase if status.phase in FINAL_PHASES else "Pending"
-            self._parents[key] = (filling, at)
+        filling = self._open.get(Key(key.namespace, spec.parent or ""))
+        if filling is not None and spec.scheduled_at is not None:
+            self.children.found(filling, key, spec.scheduled_at, status.phase)
 
     def resume(self) -> None:
         """After a take-over: goes on, and stops what belongs to backfills that were deleted meanwhile."""
-        for run in list(self._index.runs.values()):
-            if run.trigger == "Backfill" and run.parent and run.key not in self._parents:
-                self._executions.stop(run, "Stopped")
+        self.children.stop_strays()
         for filling in list(self._open.values()):
             self._look(filling)
 
     # What others ask and tell.
-
-    def holds(self, execution: Key) -> bool:
-        """Whether the record of an ended execution must stay, because no backfill's record counts it yet."""
-        return execution in self._parents
-
-    def wants(self, execution: Key) -> bool:
-        """Whether the backfill that has made the execution still wants it to begin."""
-        found = self._parents.get(execution)
-        return found is not None and not found[0].stop
 
     def of_task(self, task: Key) -> bool:
         """Whether a backfill of the task is going on."""
@@ -149,21 +117,18 @@ class Backfills:
         if run.backfill is not None:
             self._forget(run.key)
             return
-        if (found := self._parents.get(run.key)) is not None:
-            found[0].children[found[1]] = run.phase
+        self.children.ended(run)
         for filling in self._open.values():
             if filling.run.task == run.task:
                 self._look(filling)
 
     def progress(self, run: Run, stored: BackfillProgress) -> None:
-        """A backfill's record has come to show this progress: what it counts needs nobody's memory any more."""
+        """A backfill's record has come to show this progress."""
         filling = self._open.get(run.key)
         if filling is None or filling.run is not run:
             return
         filling.stored = stored
-        for at in [at for at in filling.children if not filling.is_beyond(at)]:
-            del filling.children[at]
-            self._parents.pop(filling.child(at), None)
+        self.children.counted(filling)
 
     def rest(self) -> None:
         """Begins nothing more (an orderly stop)."""
@@ -173,7 +138,7 @@ class Backfills:
         """Does nothing more: the shard is somebody else's."""
         for key in list(self._open):
             self._forget(key)
-        self._parents.clear()
+        self.children.forget_all()
 
     def _forget(self, key: Key) -> None:
         filling = self._open.pop(key, None)
@@ -181,8 +146,7 @@ class Backfills:
             return
         if filling.timer is not None:
             filling.timer.cancel()
-        for at in filling.children:
-            self._parents.pop(filling.child(at), None)
+        self.children.forget(filling)
 
     # The next step.
 
@@ -216,9 +180,9 @@ class Backfills:
         for at in plan.left_out:
             filling.children[at] = "LeftOut"
         for at in plan.begins:
-            self._begin(filling, at)
+            self.children.begin(filling, at)
         if filling.stop:
-            self._stop_children(filling, task)
+            self.children.stop(filling, task)
         self._note(filling, plan, "" if not filling.stop else "Stopped" if task is not None else "TaskDeleted")
 
     def _observe(self, filling: Filling, task: Task | None) -> BackfillObservation:
@@ -226,20 +190,26 @@ class Backfills:
             schedule=task.schedule if task is not None else None,
             wanted=filling.wanted,
             progress=filling.progress,
-            children={at: self._state(filling, at, child) for at, child in filling.children.items()},
-            leave_out=_LeaveOut(filling, task, self._closed(task)) if task is not None else lambda at: False,
+            children={at: self.children.state(filling, at) for at in filling.children},
+            leave_out=self._leaving_out(filling, task) if task is not None else lambda at: False,
             room=self._room(filling, task) if task is not None and not self._resting else 0,
             stop=filling.stop,
             # What lies before its next look the schedule has decided on, or will only skip (a pause with an end).
             held_from=task.wake_at if task is not None else None,
         )
 
-    def _state(self, filling: Filling, at: datetime, child: Child) -> Child:
-        if child != "Pending":
-            return child
-        key = filling.child(at)
-        is_open = key in self._index.runs or at in filling.creating or self._by_hand.deals_with(key)
-        return "Running" if is_open else "Pending"
+    def _leaving_out(self, filling: Filling, task: Task) -> LeavingOut:
+        own = (None, "", filling.key.name)
+        made: list[Ended | Run] = [*task.ended, *task.runs.values()]
+        of_others = [each for each in made if each.trigger == "Backfill" and each.parent not in own]
+        return LeavingOut(
+            task=task.key.name,
+            ledger=task.tally.ledger,
+            begun={ended.name for ended in task.ended if ended.began} | task.runs.keys(),
+            filled={each.scheduled_at for each in of_others if each.scheduled_at is not None},
+            closed=self._closed(task),
+            again=filling.wanted.again,
+        )
 
     def _room(self, filling: Filling, task: Task) -> int:
         limit = concurrency_limit(task.spec())
@@ -261,94 +231,9 @@ class Backfills:
         elif plan.again:
             self._look(filling)
 
-    # The executions of the instants.
-
-    def _stop_children(self, filling: Filling, task: Task | None) -> None:
-        for at, child in list(filling.children.items()):
-            run = self._index.runs.get(filling.child(at))
-            if child == "Pending" and run is not None:
-                if task is not None:  # otherwise it outlives the task, and goes on
-                    self._executions.stop(run, "Stopped")
-            elif self._state(filling, at, child) == "Pending":
-                self._begin(filling, at)  # which ends it
-
-    def _begin(self, filling: Filling, at: datetime) -> None:
-        filling.children[at] = "Pending"
-        self._parents[filling.child(at)] = (filling, at)
-        filling.creating.add(at)
-        self._crew.submit(lambda: self._create(filling, at))
-
-    async def _create(self, filling: Filling, at: datetime) -> None:
-        try:
-            await self._create_or_find(filling, at)
-        except KubeError as error:
-            log.warning("an instant cannot be begun yet", backfill=str(filling.key), error=str(error))
-        finally:
-            filling.creating.discard(at)
-
-    async def _create_or_find(self, filling: Filling, at: datetime) -> None:
-        """Makes the execution of an instant and has it accepted, or looks at the one that there is."""
-        key, task = filling.child(at), self._index.tasks.get(filling.run.task)
-        if not self._is_current(filling):
-            return
-        body: dict[str, Any] | None = None
-        if task is not None and not filling.stop:
-            try:
-                body = await self._api.create(EXECUTIONS, key.namespace, _body(filling, key, at, task))
-            except AlreadyExists:
-                body = None
-        if body is None:
-            try:
-                body = await self._api.get(EXECUTIONS, key.namespace, key.name)
-            except NotFound:
-                filling.children.pop(at, None)
-                self._parents.pop(key, None)
-                self._look(filling)
-                return
-        phase = ExecutionStatus.model_validate(body.get("status") or {}).phase
-        if phase in FINAL_PHASES:
-            filling.children[at] = phase
-            self._look(filling)
-        elif phase == "Pending" and key not in self._index.runs:
-            self._by_hand.accept(key, body, ExecutionSpec.model_validate(body["spec"]))
-
     def _is_current(self, filling: Filling) -> bool:
         return self._leads() and self._open.get(filling.key) is filling
 
 
-def _body(filling: Filling, key: Key, at: datetime, task: Task) -> dict[str, Any]:
-    return execution_body(
-        key,
-        task=task.key,
-        uid=task.uid,
-        trigger="Backfill",
-        scheduled_at=at,
-        status=ExecutionStatus(),
-        parent=filling.key.name,
-        kept_seconds=kept_without_task(task.spec()) if not task.problem else None,
-    )
-
-
-class _LeaveOut:
-    """Which instants a backfill leaves out: closed ones, and what the schedule or another backfill has started."""
-
-    def __init__(self, filling: Filling, task: Task, closed: Closed | None) -> None:
-        self._task, self._closed, self._again = task, closed, filling.wanted.again
-        self._names = {ended.name for ended in task.ended if ended.began} | task.runs.keys()
-        parents = (None, "", filling.key.name)
-        ended = {each.scheduled_at for each in task.ended if each.trigger == "Backfill" and each.parent not in parents}
-        runs = task.runs.values()
-        self._filled = ended | {
-            run.scheduled_at for run in runs if run.trigger == "Backfill" and run.parent not in parents
-        }
-
-    def __call__(self, at: datetime) -> bool:
-        """Whether the instant is left out."""
-        if self._closed is not None and self._closed(at) == "Calendar":
-            return True
-        if self._again:
-            return False
-        entry = self._task.tally.ledger.at(at)
-        if entry is not None and entry.outcome in STARTED:
-            return True
-        return at in self._filled or execution_name(self._task.key.name, at) in self._names
+def _read(body: dict[str, Any]) -> tuple[ExecutionSpec, ExecutionStatus]:
+    return ExecutionSpec.model_validate(body["spec"]), ExecutionStatus.model_validate(body.get("status") or {})

@@ -179,7 +179,7 @@ class Wiring:
             leads=self._leads,
             is_needed=self.backfills.of_task,
         )
-        by_hand.still_wanted, self.records.on_progress = self.backfills.wants, self.backfills.progress
+        by_hand.still_wanted, self.records.on_progress = self.backfills.children.wants, self.backfills.progress
         self.elsewhere = Elsewhere(index, self.api, clock, self.writers, self.executions)
         self.elsewhere.on_over = self.lease.forget_finishing
         self.executions.on_stop_elsewhere = self.elsewhere.stop
@@ -206,7 +206,7 @@ class Wiring:
             self.scheduler.set,
             farewell,
         )
-        keeper.holders += (self.dependents.holds, self.backfills.holds)
+        keeper.holders += (self.dependents.holds, self.backfills.children.holds)
         self.executions.on_ended = self.executions.finishing.on_ended = self.dependents.ended
         self._wire_records(accounts, keeper)
         self.statuses.on_stored += [

@@ -223,7 +223,7 @@ async def test_deleting_the_task_ends_everything(world: World) -> None:
     world.server.remove(TASKS, "t")
     await until(world, "12:00:30")
     assert world.executions() == world.server.all(PODS) == []
-    assert operator.shards[0].backfills._open == operator.shards[0].backfills._parents == {}
+    assert operator.shards[0].backfills._open == operator.shards[0].backfills.children._parents == {}
 
 
 async def test_history_keeps_no_more_than_it_should_and_nothing_is_run_twice(world: World) -> None:
@@ -238,7 +238,7 @@ async def test_history_keeps_no_more_than_it_should_and_nothing_is_run_twice(wor
     kept = [name for name, _, _ in world.outcomes()]
     assert "bf" in kept
     assert len(kept) == 3
-    assert operator.shards[0].backfills._open == operator.shards[0].backfills._parents == {}
+    assert operator.shards[0].backfills._open == operator.shards[0].backfills.children._parents == {}
 
 
 POINTS = [

@@ -12,7 +12,7 @@ from heapq import merge
 from typing import Literal
 
 from crontask_core.errors import FieldError
-from crontask_core.model import Backfill, BackfillProgress, Outcome, Phase
+from crontask_core.model import Backfill, BackfillProgress, Phase
 from crontask_core.schedule import Schedule, instants
 
 MAX_INSTANTS = 10_000
@@ -21,8 +21,6 @@ AHEAD = 200
 COUNTED_AT_ONCE = 250
 """A part of a long count, after which everything else may go on."""
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-STARTED: frozenset[Outcome] = frozenset({"Started", "Late", "Lost", "Queued"})
-"""Outcomes of an instant that a backfill leaves out. A lost call may have reached its receiver."""
 
 Child = Phase | Literal["LeftOut"]
 """What has become of an instant so far: the phase of its execution, or that it is left out."""
@@ -39,7 +37,7 @@ class BackfillObservation:
     children: Mapping[datetime, Child]
     """What is known of the instants beyond the cursor; Pending is an execution that exists and has not begun."""
     leave_out: Callable[[datetime], bool]
-    """Whether an instant is not to be run: it was started before, or a calendar of the task covers it."""
+    """Whether an instant is not to be run: it was started before, or a calendar covers it (`leaving_out`)."""
     room: int
     """How many executions the task's own limit allows besides those that run."""
     stop: bool = False
