@@ -14,8 +14,8 @@ from crontask_core.model import FINAL_PHASES, BackfillProgress, ExecutionSpec, E
 from crontask_core.names import Key
 from crontask_core.planning.backfill import BackfillObservation, BackfillPlan, outcome, plan_backfill
 from crontask_core.planning.leaving_out import LeavingOut
+from crontask_core.planning.observation import Closed
 from crontask_core.planning.overlap import concurrency_limit
-from crontask_core.planning.task import Closed
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
 from crontask_operator.byhand import ByHand

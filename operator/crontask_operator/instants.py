@@ -13,8 +13,9 @@ from datetime import datetime
 from crontask_core.ledger import Entry
 from crontask_core.model import TaskSpec
 from crontask_core.names import Key
+from crontask_core.planning.observation import Closed, TaskObservation
 from crontask_core.planning.overlap import IDLE, Load
-from crontask_core.planning.task import Closed, TaskObservation, TaskPlan, claim_in_force, plan_task
+from crontask_core.planning.task import TaskPlan, claim_in_force, plan_task
 from crontask_operator.executions import Executions, Prepared
 from crontask_operator.index import Index, Known, Task
 from crontask_operator.line import Line

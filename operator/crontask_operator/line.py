@@ -17,8 +17,8 @@ from crontask_core.ledger import at_once
 from crontask_core.model import BY_SCHEDULE
 from crontask_core.names import Key
 from crontask_core.planning.line import LineObservation, LinePlan, Waiting, plan_line
+from crontask_core.planning.observation import Closed
 from crontask_core.planning.overlap import queue_limit
-from crontask_core.planning.task import Closed
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
 from crontask_kube.errors import KubeError

@@ -22,7 +22,8 @@ from crontask_core.model import BY_SCHEDULE, TaskSpec, TaskStatus
 from crontask_core.names import Key
 from crontask_core.notices import FAILURES
 from crontask_core.planning.dependencies import circle_error, waiting_for
-from crontask_core.planning.task import clock_behind, passed_over
+from crontask_core.planning.passed import passed_over
+from crontask_core.planning.task import clock_behind
 from crontask_core.schedule import Schedule
 from crontask_core.tally import tally_of
 from crontask_core.targets import spec_at

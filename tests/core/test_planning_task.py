@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from crontask_core.ledger import COUNTED, EMPTY, ON_TIME, SECOND, Entry, at_once
 from crontask_core.model import TaskSpec
+from crontask_core.planning.observation import TaskObservation
 from crontask_core.planning.overlap import Load, Start
-from crontask_core.planning.passed import latest_instants
-from crontask_core.planning.task import TaskObservation, TaskPlan, claim_in_force, passed_over, plan_task
+from crontask_core.planning.passed import latest_instants, passed_over
+from crontask_core.planning.task import TaskPlan, claim_in_force, plan_task
 from crontask_core.schedule import Schedule, instants, parse
 
 DAY = datetime(2026, 11, 22, tzinfo=UTC)

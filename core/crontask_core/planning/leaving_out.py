@@ -7,7 +7,7 @@ from datetime import datetime
 from crontask_core.ledger import Ledger
 from crontask_core.model import Outcome
 from crontask_core.names import execution_name
-from crontask_core.planning.task import Closed
+from crontask_core.planning.observation import Closed
 
 STARTED: frozenset[Outcome] = frozenset({"Started", "Late", "Lost", "Queued"})
 """Outcomes of an instant that a backfill leaves out. A lost call may have reached its receiver."""

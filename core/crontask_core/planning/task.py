@@ -9,17 +9,14 @@ it claimed by an earlier leader? is the task paused, or the time closed? is it
 too late? does something else still run? The last one is asked in `overlap`.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from crontask_core.ledger import COUNTED, ON_TIME, SECOND, Entry, at_once
-from crontask_core.model import TaskSpec
-from crontask_core.model.ledger import Outcome
-from crontask_core.planning.overlap import IDLE, Load, Start, make_room
-from crontask_core.planning.passed import latest_instants
-from crontask_core.schedule import Schedule, instants
+from crontask_core.planning.observation import TaskObservation
+from crontask_core.planning.overlap import Start, make_room
+from crontask_core.planning.passed import EPSILON, latest_instants, too_late, uncounted
+from crontask_core.schedule import instants
 
 DEFAULT_CATCH_UP = 10
 """How many instants `missed.policy: All` starts where the task names no limit."""
@@ -28,49 +25,6 @@ LOST_RECORDS = 10
 dies with many calls unrecorded leaves more to write than its successor can, which then dies with still more."""
 CLOCK_BEHIND = timedelta(seconds=60)
 """What lies further ahead of now than this was written under a wrong clock, or by another hand than ours."""
-_EPSILON = timedelta(microseconds=1)
-
-CHANGES = 100
-"""So many times an uncounted stretch of an outage is cut where its time closes or opens; weekly windows of a year."""
-
-
-class Closed(Protocol):
-    """What closes times for a task: its group and calendars."""
-
-    def __call__(self, at: datetime) -> str | None:
-        """Why nothing is started at an instant by itself: Calendar, Frozen, GroupSuspended; None where it is open."""
-
-    def until(self, at: datetime) -> datetime:
-        """Up to when the answer for an instant holds, at least."""
-
-
-class Known(Protocol):
-    """Instants that have their outcome already: in the ledger, or by an execution or a pod."""
-
-    def outcome(self, at: datetime) -> Entry | None:
-        """The outcome of the instant."""
-
-    def between(self, after: datetime, upto: datetime) -> Iterable[datetime]:
-        """The instants in (after, upto] that have an execution."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskObservation:
-    """All that a plan for one task depends on, besides the time."""
-
-    schedule: Schedule
-    spec: TaskSpec
-    watermark: datetime
-    """Instants up to this one have their outcome."""
-    claimed_through: datetime | None
-    """How far an earlier leader had claimed when this one took over."""
-    known: Known
-    load: Load = IDLE
-    """What runs and waits of the task."""
-    closed: Closed | None = None
-    """None where the task has neither group nor calendars."""
-    disabled: bool = False
-    """Whether the task is paused because of its failures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +73,7 @@ def plan_task(seen: TaskObservation, now: datetime) -> TaskPlan:
     for at in passed:
         _judge(seen, at, pause, now, judged)
     if gap is not None:
-        judged.entries += _uncounted(seen, gap, pause, now)
+        judged.entries += uncounted(seen, gap, pause, now)
     catch_up = _catch_up(seen, judged)
     line = [Start(at, "CatchUp") for at in catch_up] if seen.spec.missed.policy == "All" else []
     starts = [Start(at, "CatchUp") for at in catch_up if not line]
@@ -156,20 +110,11 @@ def claim_in_force(inherited: datetime | None, taken_at: datetime, now: datetime
     return min(inherited, taken_at)
 
 
-def passed_over(schedule: Schedule, after: datetime, upto: datetime, reason: str) -> Entry | None:
-    """The one entry of all instants in (after, upto] that nobody planned; None where there is none."""
-    counted, more = instants(schedule, after, upto, COUNTED)
-    if not counted:
-        return None
-    last = schedule.latest(counted[-1], upto) if more else None
-    return Entry(counted[0], last or counted[-1], "Skipped", reason, len(counted) + (last is not None))
-
-
 def _wake_at(seen: TaskObservation, watermark: datetime) -> datetime | None:
     if seen.spec.suspend or seen.disabled:
         return None
     until = seen.spec.suspend_until
-    return seen.schedule.next(watermark if until is None else max(watermark, until - _EPSILON))
+    return seen.schedule.next(watermark if until is None else max(watermark, until - EPSILON))
 
 
 def _pause(seen: TaskObservation, now: datetime) -> tuple[datetime, str] | None:
@@ -210,7 +155,7 @@ def _judge(seen: TaskObservation, at: datetime, pause: tuple[datetime, str] | No
         to.entries.append(at_once(at, "Skipped", skip))
         return
     to.latest = at
-    late = _too_late(seen.spec, now - at)
+    late = too_late(seen.spec, now - at)
     if late is not None:
         to.entries.append(at_once(at, "Missed", late))
     elif now - at < ON_TIME:
@@ -240,16 +185,6 @@ def _unsure(seen: TaskObservation, entries: tuple[Entry, ...], lost: list[dateti
     return tuple(at_once(each.last, "Lost") if each.last in unsure else each for each in entries)
 
 
-def _too_late(spec: TaskSpec, age: timedelta) -> str | None:
-    """Why an instant of this age is not started any more, whatever the policy."""
-    deadline, within = spec.starting_deadline_seconds, spec.missed.within_seconds
-    if deadline is not None and age > timedelta(seconds=deadline):
-        return "Deadline"
-    if within is not None and age >= ON_TIME and age > timedelta(seconds=within):
-        return "Window"
-    return None
-
-
 def _limit(seen: TaskObservation) -> int:
     """How many missed instants may still be taken into the line."""
     return max(0, (seen.spec.missed.limit or DEFAULT_CATCH_UP) - seen.load.catching_up)
@@ -266,45 +201,3 @@ def _catch_up(seen: TaskObservation, judged: _Judged) -> list[datetime]:
         chosen = late[-1:]
     judged.entries += [at_once(at, "Missed", reason) for at in late[: len(late) - len(chosen)]]
     return chosen
-
-
-def _uncounted(
-    seen: TaskObservation, gap: tuple[datetime, datetime], pause: tuple[datetime, str] | None, now: datetime
-) -> list[Entry]:
-    """Ranges for what lies in the gap, cut where another reason begins to hold."""
-    spec, begin, end = seen.spec, gap[0], gap[1] - SECOND
-    limits = [spec.starting_deadline_seconds, spec.missed.within_seconds]
-    cuts = [now - timedelta(seconds=limit) - _EPSILON for limit in limits if limit is not None]
-    cuts += [pause[0] - _EPSILON] if pause is not None else []
-    cuts += _changes(seen.closed, begin, end) if seen.closed is not None else []
-    claimed = seen.claimed_through if spec.http is not None else None
-    cuts += [claimed] if claimed is not None else []
-    made: list[Entry] = []
-    for cut in sorted([*(cut for cut in cuts if begin < cut < end), end]):
-        first, last = seen.schedule.next(begin), seen.schedule.latest(begin, cut)
-        begin = cut
-        if first is None or last is None:
-            continue
-        shut = seen.closed(first) if seen.closed is not None else None
-        if claimed is not None and last <= claimed:
-            made.append(_range(first, last, "Lost", None))  # its leader may have sent them, and stored nothing for long
-        elif pause is not None and last < pause[0]:
-            made.append(_range(first, last, "Skipped", pause[1]))
-        elif shut is not None:
-            made.append(_range(first, last, "Skipped", shut))
-        else:
-            otherwise = "Limit" if spec.missed.policy == "All" else "Downtime"
-            made.append(_range(first, last, "Missed", _too_late(spec, now - last) or otherwise))
-    return made
-
-
-def _changes(closed: Closed, begin: datetime, end: datetime) -> list[datetime]:
-    """The last moments before the time closes or opens, within the stretch; the first `CHANGES` of them."""
-    found, at = list[datetime](), begin
-    while len(found) < CHANGES and (at := closed.until(at)) < end:
-        found.append(at - _EPSILON)
-    return found
-
-
-def _range(first: datetime, last: datetime, outcome: Outcome, reason: str | None) -> Entry:
-    return Entry(first, last, outcome, reason, 1 if first == last else 2)

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from crontask_core.model import LedgerEntry, TaskSpec
 from crontask_core.planning.overlap import queue_limit
+from crontask_core.planning.task import DEFAULT_CATCH_UP
 from crontask_core.schedule.zones import clock_time
 
-DEFAULT_CATCH_UPS = 10
 _OUTAGE = "no operator was there to start it in time"
 
 
@@ -60,7 +60,7 @@ def _window(spec: TaskSpec) -> str:
 
 
 def _beyond(spec: TaskSpec) -> str:
-    limit = spec.missed.limit or DEFAULT_CATCH_UPS
+    limit = spec.missed.limit or DEFAULT_CATCH_UP
     return f"{_OUTAGE}, and later than this one there were missed.limit ({limit}) others to make up for"
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from crontask_core.ledger import SECOND, Entry, at_once
 from crontask_core.model import TaskSpec
+from crontask_core.planning.observation import TaskObservation
 from crontask_core.planning.overlap import Load
-from crontask_core.planning.task import TaskObservation, plan_task
+from crontask_core.planning.task import plan_task
 from crontask_core.schedule import Schedule, instants, parse
 
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
