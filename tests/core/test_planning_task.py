@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crontask_core.ledger import COUNTED, EMPTY, ON_TIME, SECOND, Entry, at_once
@@ -945,6 +945,17 @@ def listed(seconds: frozenset[int]) -> Listed:
     known=st.frozensets(st.integers(0, 400), max_size=40),
     load=st.builds(Load, st.sampled_from([(), ("a",), ("a", "b")]), st.just(5), st.integers(0, 5)),
     closed=st.none() | st.frozensets(st.integers(0, 700)),
+)
+@example(  # in the stretch that nobody counts, a piece between two changes holds one instant, which has its execution
+    schedule=listed(frozenset(range(400))),
+    spec={"concurrencyPolicy": "Allow"},
+    action="pod",
+    watermark=DAY,
+    passed=DAY + SECOND * 218,
+    claimed=None,
+    known=frozenset({101}),
+    load=Load((), 5, 0),
+    closed=frozenset(),
 )
 def test_each_instant_has_exactly_one_outcome(
     schedule: Listed,

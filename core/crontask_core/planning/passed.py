@@ -61,8 +61,8 @@ def uncounted(
     for cut in sorted([*(cut for cut in cuts if begin < cut < end), end]):
         first, last = seen.schedule.next(begin), seen.schedule.latest(begin, cut)
         begin = cut
-        if first is None or last is None:
-            continue
+        if first is None or last is None or (first == last and seen.known.outcome(first) is not None):
+            continue  # none at all, or a single one that has its outcome
         shut = seen.closed(first) if seen.closed is not None else None
         if claimed is not None and last <= claimed:
             made.append(_range(first, last, "Lost", None))  # its leader may have sent them, and stored nothing for long
