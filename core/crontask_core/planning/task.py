@@ -21,8 +21,8 @@ from crontask_core.schedule import instants
 DEFAULT_CATCH_UP = 10
 """How many instants `missed.policy: All` starts where the task names no limit."""
 LOST_RECORDS = 10
-"""Of so many lost calls of a task an execution is made to tell of them; of more, the ledger tells alone. Else a leader that
-dies with many calls unrecorded leaves more to write than its successor can, which then dies with still more."""
+"""Of so many lost calls of a task an execution is made; of more, the ledger tells alone. Else a leader that dies with
+many calls unrecorded leaves more to write than its successor can, which then dies with still more."""
 CLOCK_BEHIND = timedelta(seconds=60)
 """What lies further ahead of now than this was written under a wrong clock, or by another hand than ours."""
 
