@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from crontask_core.conditions import disabled
 from crontask_core.ledger import EMPTY, Entry, Ledger, ledger_entries, read_ledger
 from crontask_core.model import Condition, Counts, LastExecution, Phase, TaskStatus, Trigger
 from crontask_core.model.base import ConditionStatus
@@ -94,14 +95,8 @@ class Tally:
         if after is None or self.disabled_at is not None or self.consecutive_failures < after:
             return False
         self.disabled_at = now
-        self.show_disabled(generation=generation, now=now)
+        self.set_condition("Scheduled", *disabled(self.consecutive_failures), generation=generation, now=now)
         return True
-
-    def show_disabled(self, *, generation: int, now: datetime) -> None:
-        """Says in the conditions that the schedule is paused."""
-        failed = f"{self.consecutive_failures} executions have" if self.consecutive_failures > 1 else "An execution has"
-        message = f"{failed} failed (spec.disableAfterFailures). An edit of the spec takes the schedule up again."
-        self.set_condition("Scheduled", "False", "Disabled", message, generation=generation, now=now)
 
     def enable(self) -> None:
         """The spec was edited: the schedule goes on, and failures are counted anew."""

@@ -14,14 +14,14 @@ import structlog
 
 from crontask_core import names
 from crontask_core.companions import Problem
+from crontask_core.conditions import Prospect, scheduled
 from crontask_core.errors import FieldError
 from crontask_core.history import Ended, uncounted
 from crontask_core.ledger import Era
-from crontask_core.manifests import rfc3339
 from crontask_core.model import BY_SCHEDULE, TaskSpec, TaskStatus
 from crontask_core.names import Key
 from crontask_core.notices import FAILURES
-from crontask_core.planning.dependencies import circle_error, waiting_for
+from crontask_core.planning.dependencies import circle_error
 from crontask_core.planning.passed import passed_over
 from crontask_core.planning.task import clock_behind
 from crontask_core.schedule import Schedule
@@ -307,37 +307,24 @@ class Tasks:
             tally.set_condition("Scheduled", "False", task.problem_reason, "", generation=generation, now=now)
             return
         tally.set_condition("Ready", "True", "Valid", "", generation=generation, now=now)
-        if task.suspended:
-            tally.set_condition(
-                "Scheduled", "False", "Suspended", "spec.suspend is true", generation=generation, now=now
-            )
-        elif tally.disabled_at is not None:
-            tally.show_disabled(generation=generation, now=now)
-        elif task.wake_at is None and (parents := self._index.dependencies.parents(task.key)):
-            missing = [key.name for key in parents if key not in self._index.tasks] if self._index.complete else []
-            scheduled, reason, message = waiting_for([key.name for key in parents], missing)
-            tally.set_condition("Scheduled", scheduled, reason, message, generation=generation, now=now)
-        elif task.wake_at is None:
-            never = "The schedule has no further instant; the task runs only by hand now."
-            tally.set_condition("Scheduled", "False", "NoFurtherInstant", never, generation=generation, now=now)
-        elif clock_behind(task.watermark, now):
-            self._show_behind(task, now)
-        else:
-            if _shows_behind(task):
-                self._statuses.touch(task)
-            tally.set_condition("Scheduled", "True", "Waiting", "", generation=generation, now=now)
-
-    def _show_behind(self, task: Task, now: datetime) -> None:
-        """Says in the conditions, and once in an event, until when nothing is started."""
-        was_shown = _shows_behind(task)
-        message = (
-            f"status.watermark lies ahead of the clock: nothing is started until {rfc3339(task.watermark)}. Check the "
-            "clocks of the nodes; an edit of the spec takes the schedule up now."
-        )
-        task.tally.set_condition("Scheduled", "False", "ClockBehind", message, generation=task.generation, now=now)
-        if not was_shown:
-            self._recorder.clock_behind(task, message, now)
+        was_behind, said = _shows_behind(task), scheduled(self._prospect(task), now)
+        tally.set_condition("Scheduled", *said, generation=generation, now=now)
+        is_behind = _shows_behind(task)
+        if is_behind and not was_behind:
+            self._recorder.clock_behind(task, said.message, now)
+        if is_behind != was_behind:
             self._statuses.touch(task)
+
+    def _prospect(self, task: Task) -> Prospect:
+        parents = self._index.dependencies.parents(task.key) if task.wake_at is None else ()
+        return Prospect(
+            task.watermark,
+            task.wake_at,
+            task.suspended,
+            task.tally.consecutive_failures if task.tally.disabled_at is not None else None,
+            [key.name for key in parents],
+            [key.name for key in parents if key not in self._index.tasks] if self._index.complete else (),
+        )
 
     def broken(self, task: Task, now: datetime) -> None:
         """Something about the task made the operator itself fail: it rests until it is edited (law 4)."""
