@@ -33,7 +33,7 @@ def _spec(text: bytes) -> TaskSpec:
 
 
 def packed(body: dict[str, Any]) -> bytes:
-    """A spec as the index keeps it."""
+    """A spec as the index keeps it, or another JSON object that is kept as text."""
     # A copy, because orjson leaves its result in a buffer of 4 KB.
     return bytes(memoryview(orjson.dumps(body)))
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+import orjson
 import structlog
 
 SLICE = 50
@@ -36,3 +37,11 @@ async def gradually(bodies: Sequence[dict[str, Any]], handle: Callable[[dict[str
         handled += each(bodies[start : start + SLICE], handle)
         await asyncio.sleep(0)
     return handled
+
+
+async def read_gradually(texts: Iterable[bytes], handle: Callable[[dict[str, Any]], object]) -> None:
+    """As `gradually`, with objects that are read only when it is their turn."""
+    waiting = list(texts)
+    for start in range(0, len(waiting), SLICE):
+        each(map(orjson.loads, waiting[start : start + SLICE]), handle)
+        await asyncio.sleep(0)

@@ -18,19 +18,20 @@ from crontask_core.model import FINAL_PHASES
 from crontask_core.names import CALENDAR, GROUP_KIND, LABEL_MANAGED, TARGET, Key, Kind
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
-from crontask_kube.errors import NotFound
+from crontask_kube.errors import Gone, NotFound
 from crontask_kube.resources import CALENDARS, EXECUTIONS, GROUPS, PODS, TARGETS, TASKS, Resource
 from crontask_operator.adoption import Adoption
 from crontask_operator.companions import Companions
 from crontask_operator.farewell import Farewell
-from crontask_operator.index import Index, Run, Task
-from crontask_operator.isolation import SLICE, each, gradually
+from crontask_operator.index import Index, Run, Task, packed
+from crontask_operator.isolation import SLICE, each, gradually, read_gradually
 from crontask_operator.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 OPEN = ",".join(f"status.phase!={phase}" for phase in sorted(FINAL_PHASES))
 """Executions that have not ended (a selectable field of the definition)."""
 OF_BACKFILLS = "spec.trigger=Backfill"
+PAGE = 500
 MANAGED = f"{LABEL_MANAGED}=true"
 NAMED = ((GROUP_KIND, GROUPS), (CALENDAR, CALENDARS), (TARGET, TARGETS))
 """What tasks name. Listed before them, so that none seems to be missing."""
@@ -82,10 +83,10 @@ class Truth:
         self._companions.all_known()
         before = set(self._index.tasks)
         tasks, executions, pods = await asyncio.gather(
-            self._list(TASKS), self._list(EXECUTIONS, fields=OPEN), self._list(PODS, MANAGED)
+            self._texts(TASKS), self._list(EXECUTIONS, fields=OPEN), self._list(PODS, MANAGED)
         )
-        self._drop(before.difference(map(key_of, tasks)))
-        await gradually(tasks, lambda body: self._tasks.seen_at_take_over(body, self._clock.now()))
+        self._drop(before - tasks.keys())
+        await read_gradually(tasks.values(), lambda body: self._tasks.seen_at_take_over(body, self._clock.now()))
         self._index.complete = True
         # After the open ones were listed: what has ended since is among both, never among neither.
         if not await self.caught_up([key for key, _ in self._index.ended()]):
@@ -94,7 +95,7 @@ class Truth:
         backfills = await self._list(EXECUTIONS, fields=OF_BACKFILLS) if has_backfills else []
         await self._adoption.take_over(executions, backfills, pods)
         await self._look_at_pods()
-        await gradually(tasks, lambda body: self._tasks.settle(body, self._clock.now()))
+        await read_gradually(tasks.values(), lambda body: self._tasks.settle(body, self._clock.now()))
         for task in self._index.tasks.values():
             # Instants between the stored watermark and now are looked at by the first tick.
             if task.schedule is not None:
@@ -218,6 +219,28 @@ class Truth:
         for key in missing:
             if (task := self._index.tasks.get(key)) is not None:
                 self._tasks.gone(key, task.uid, self._clock.now())
+
+    async def _texts(self, resource: Resource) -> dict[Key, bytes]:
+        """All objects as JSON, without managed fields: as values those of 10,000 tasks would take 80 MB, most of which
+        the process would never give back."""
+        texts: dict[Key, bytes] = {}
+        for namespace in self._namespaces:
+            try:
+                texts |= await self._texts_of(resource, namespace, PAGE)
+            except Gone:  # between two pages
+                texts |= await self._texts_of(resource, namespace, 0)
+            except NotFound:
+                log.warning("the API server does not know this kind", kind=resource.plural)
+        return texts
+
+    async def _texts_of(self, resource: Resource, namespace: str | None, page: int) -> dict[Key, bytes]:
+        texts: dict[Key, bytes] = {}
+        async for listing in self._api.pages(resource, namespace, page=page):
+            for body in listing.items:
+                if self._is_ours(body["metadata"]["namespace"]):
+                    body["metadata"].pop("managedFields", None)
+                    texts[key_of(body)] = packed(body)
+        return texts
 
     async def _list(
         self,

@@ -6,7 +6,7 @@ nothing more: after `die()` every call waits for ever.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, cast
 
 import orjson
@@ -63,6 +63,9 @@ class DirectApi:
         query = {"labelSelector": label_selector or "", "fieldSelector": field_selector or ""}
         answer = await self._send("list", resource, namespace, query=query, headers=headers)
         return Listing(answer["items"] or [], answer["metadata"]["resourceVersion"])
+
+    async def pages(self, resource: Resource, namespace: str | None = None, **options: Any) -> AsyncIterator[Listing]:
+        yield await self.list(resource, namespace, **options)
 
     async def create(self, resource: Resource, namespace: str | None, body: Object | bytes, **_: Any) -> Object:
         return await self._send("create", resource, namespace, body=_parsed(body))
