@@ -4,6 +4,9 @@ One create when a short run has ended, or a create at about half a second and
 one patch at the end. Writes of one execution never overlap: what changes while
 a write is under way is written after it. Truth must not be lost, so a write that
 the API server cannot take is repeated for as long as this replica holds the shard.
+A write that reaches the API server only when the shard is somebody else's (a network
+that held it back, a process that was paused) fails on the version that it names, and is
+not repeated: the successor's word stays.
 """
 
 import asyncio
@@ -16,7 +19,7 @@ from crontask_core.model import FINAL_PHASES, BackfillProgress, ExecutionStatus
 from crontask_core.model.execution import MAX_TASK_SPEC
 from crontask_core.names import Key
 from crontask_kube.client import ApiClient
-from crontask_kube.errors import AlreadyExists, BadRequest, Invalid, KubeError, NotFound, Unavailable
+from crontask_kube.errors import AlreadyExists, BadRequest, Conflict, Invalid, KubeError, NotFound, Unavailable
 from crontask_kube.resources import EXECUTIONS
 from crontask_operator.index import Run
 from crontask_operator.parts import attempts_of, waits_for
@@ -72,6 +75,8 @@ class Records:
         self._writing: set[Key] = set()
         self._again: dict[Key, Run] = {}
         self._refusals: dict[Key, int] = {}
+        self._terms = 0
+        """How often the shard became somebody else's; a write that began in an earlier term is not repeated."""
         self.on_recorded: list[Callable[[Run], None]] = []
         """Called when an execution has come to exist at the API server."""
         self.on_progress: Callable[[Run, BackfillProgress], None] = lambda run, progress: None
@@ -111,6 +116,7 @@ class Records:
 
     def forget_all(self) -> None:
         """Writes nothing more of what is waiting: the shard is somebody else's."""
+        self._terms += 1
         for _, timer, _run in self._waiting.values():
             timer.cancel()
         self._waiting.clear()
@@ -164,13 +170,13 @@ class Records:
             waiting[1].cancel()
 
     async def _write(self, run: Run) -> None:
-        wait = 0.0 if self._may_write() else AGAIN_SECONDS
+        wait, term = 0.0 if self._may_write() else AGAIN_SECONDS, self._terms
         try:
             if self._may_write():
                 await self._put(run)
             else:
                 self._again[run.key] = run
-        except Unavailable as error:
+        except (Unavailable, Conflict, AlreadyExists) as error:
             log.warning("the record has to wait", execution=str(run.key), error=str(error))
             self._again[run.key], wait = run, AGAIN_SECONDS
         except KubeError as error:
@@ -181,7 +187,7 @@ class Records:
         finally:
             self._writing.discard(run.key)
             again = self._again.pop(run.key, None)
-            if again is not None and not again.saved:
+            if again is not None and not again.saved and term == self._terms:
                 self.touch(again, wait)
 
     def _refused(self, run: Run, error: KubeError) -> None:
@@ -214,35 +220,47 @@ class Records:
             try:
                 made = await self._api.create(EXECUTIONS, run.key.namespace, body)
                 run.version = made["metadata"]["resourceVersion"]
-            except AlreadyExists:
-                await self._meet(run, status)
+            except AlreadyExists as error:
+                await self._meet(run, status, error)
             run.stored = True
             for tell in self.on_recorded:
                 tell(run)
         else:
-            await self._patch(run, status)
+            try:
+                await self._patch(run, status)
+            except Conflict as error:
+                await self._meet(run, status, error)
         if status.backfill is not None:
             self.on_progress(run, status.backfill)
         if status.phase in FINAL_PHASES:
             self._saved(run)
 
-    async def _meet(self, run: Run, status: ExecutionStatus) -> None:
-        """The record exists: by an earlier write of ours whose answer was lost, or by another leader."""
+    async def _meet(self, run: Run, status: ExecutionStatus, error: KubeError) -> None:
+        """The record is not as we know it: by a write of ours whose answer was lost, by somebody's wish, or by another
+        leader. Raises the error where the right to write has run out meanwhile: a successor may have written it.
+        """
         existing = await self._api.get(EXECUTIONS, run.key.namespace, run.key.name)
+        if not self._may_write():
+            raise error
         phase = (existing.get("status") or {}).get("phase")
-        if phase in FINAL_PHASES and phase != status.phase:
+        if not run.stored and phase in FINAL_PHASES and phase != status.phase:
             log.warning("the record has an outcome already, it stays", execution=str(run.key), phase=phase)
             return
+        run.version = existing["metadata"]["resourceVersion"]
         await self._patch(run, status)
 
     async def _patch(self, run: Run, status: ExecutionStatus) -> None:
+        """Raises Conflict where the record is another than we know."""
         kept = {"taskSpec": None} if run.kept_seconds is not None else {}
+        # A merge patch keeps what it does not name: what was told meanwhile must not outlast its cause.
+        told = {"reason": None, "message": None, **kept, **status.to_body()}
+        body = {"metadata": {"resourceVersion": run.version}, "status": told}
         try:
-            # A merge patch keeps what it does not name: what was told meanwhile must not outlast its cause.
-            body = {"status": {"reason": None, "message": None, **kept, **status.to_body()}}
-            await self._api.patch(EXECUTIONS, run.key.namespace, run.key.name, body)
+            made = await self._api.patch(EXECUTIONS, run.key.namespace, run.key.name, body)
         except NotFound:
             log.info("the record was deleted meanwhile", execution=str(run.key))
+        else:
+            run.version = made["metadata"]["resourceVersion"]
 
     def _saved(self, run: Run) -> None:
         if not run.saved:

@@ -8,6 +8,7 @@ import pytest
 from fakes.world import World, until
 
 from crontask_core.httpcall import CallFacts
+from crontask_kube.errors import Conflict
 from crontask_kube.resources import EXECUTIONS, LEASES, PODS, TASKS
 
 pytestmark = pytest.mark.looptime
@@ -274,3 +275,21 @@ async def test_a_replaced_execution_stays_replaced_for_the_next_leader(world: Wo
     await until(world, "12:00:35")
     assert world.outcomes()[0] == (FIRST, "Cancelled", "Replaced")
     assert world.pods_made() == [f"{FIRST}-1", "t-20260301120020-1"]
+
+
+async def test_a_record_that_arrives_late_undoes_nothing_of_the_successors(world: World) -> None:
+    """The network holds a leader's write back for longer than the leader lives."""
+    world.receiver.seconds, world.receiver.answers = 0.7, [CallFacts(http_status=500, sent=True)]
+    world.task("t", retry={"limit": 1, "backoff": {"initialSeconds": 30}})
+    world.start("a")
+    world.start("b")
+    await until(world, "12:00:00.65")
+    world.server.hold("patch", EXECUTIONS)
+    await until(world, "12:00:01.5")
+    await world.crash("a")
+    await until(world, "12:00:05")
+    assert world.outcomes() == [(FIRST, "Lost", "Lost")]
+    network, _ = world.connect("network")
+    with pytest.raises(Conflict):
+        await network.patch(EXECUTIONS, "default", FIRST, world.server.seen("patch", EXECUTIONS)[0].body)
+    assert world.outcomes() == [(FIRST, "Lost", "Lost")]
