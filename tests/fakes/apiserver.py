@@ -178,6 +178,16 @@ class FakeApiServer:
         self._epoch += 1
         self._objects.wake()
 
+    def remove_unseen(self, resource: Resource, name: str) -> asyncio.Event:
+        """Deletes an object of which no watch will tell: all of them end, and the list that follows waits for the
+        returned event."""
+        held = self.hold("list", resource)
+        self.forget_history()
+        self.end_watches()
+        self.remove(resource, name)
+        self.forget_history()
+        return held
+
     def bookmark(self) -> None:
         """Sends a bookmark to each watch now."""
         self._bookmarks += 1

@@ -138,11 +138,7 @@ async def test_a_task_deleted_during_a_relist_is_dropped_by_the_resync(server: F
         server.put(TASKS, {"metadata": {"name": name}, "spec": EVERY_SECOND})
     async with operating(server, resync_seconds=1.0) as process:
         await some_more(server, "ghost", 1)
-        held = server.hold("list", TASKS)
-        server.forget_history()
-        server.end_watches()
-        server.remove(TASKS, "ghost")
-        server.forget_history()
+        held = server.remove_unseen(TASKS, "ghost")
         held.set()
         await server.until(lambda: "ghost" not in process.tasks(), 15)
         await some_more(server, "other")
