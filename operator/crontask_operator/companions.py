@@ -33,10 +33,9 @@ from crontask_core.companions import (
 from crontask_core.errors import FieldError
 from crontask_core.model import GroupSpec, TargetSpec, TaskSpec
 from crontask_core.names import CALENDAR, GROUP_KIND, TARGET, TASK, Key, Kind
+from crontask_core.naming import Naming, Ref
 from crontask_operator.isolation import SLICE
 
-Ref = tuple[Kind, Key]
-"""An object that names others, or is named."""
 BROKEN = Problem("InternalError", "The operator failed on this object; its log says where. An edit tries again.")
 log = structlog.get_logger(__name__)
 
@@ -59,11 +58,9 @@ class Companions:
     def __init__(self, default_zone: str) -> None:
         self._zone = default_zone
         self._known: dict[Ref, Known] = {}
-        self._names: dict[Kind, dict[Key, tuple[Reference, ...]]] = {TASK: {}, GROUP_KIND: {}}
-        """What each task and group names that names anything."""
+        self._naming = Naming()
         self._closures: dict[tuple[str, tuple[Reference, ...]], Closures] = {}
         """Those that were asked for since the last change, one for all tasks that name the same."""
-        self._named_by: dict[Ref, set[Ref]] = {}
         self._to_review: dict[Key, None] = {}
         self._wake = asyncio.Event()
         self.complete = False
@@ -97,7 +94,7 @@ class Companions:
         known = Known(meta["uid"], meta["generation"], value, problem, body.get("status") or {})
         self._known[ref] = known
         if kind is GROUP_KIND:
-            self._follow(ref, calendars_of(value) if isinstance(value, GroupSpec) else ())
+            self._naming.put(ref, calendars_of(value) if isinstance(value, GroupSpec) else ())
         if problem is not None:
             log.warning("cannot be used", kind=kind.kind, object=str(key), problem=problem.message)
             if self.complete:
@@ -122,7 +119,7 @@ class Companions:
         if known is not None and known.uid == uid:
             del self._known[ref]
             if kind is GROUP_KIND:
-                self._follow(ref, ())
+                self._naming.put(ref, ())
             self._changed(ref)
 
     def all_known(self) -> None:
@@ -146,37 +143,23 @@ class Companions:
     def follow(self, task: Key, spec: TaskSpec | None) -> None:
         """A task exists and names these; None for one that does not exist, or cannot be read."""
         names = references(spec) if spec is not None else ()
-        if names == self._names[TASK].get(task, ()):
+        if names == self._naming.of_task(task):
             return
         group = self.group_of(task)
-        self._follow((TASK, task), names)
+        self._naming.put((TASK, task), names)
         self._closures.clear()
         if group != self.group_of(task):
             self.on_moved(task)
 
-    def _follow(self, ref: Ref, names: tuple[Reference, ...]) -> None:
-        kind, key = ref
-        namespace = key.namespace
-        for old in self._names[kind].pop(key, ()):
-            named = (old.kind, Key(namespace, old.name))
-            users = self._named_by.get(named, set())
-            users.discard(ref)
-            if not users:
-                self._named_by.pop(named, None)
-        for new in names:
-            self._named_by.setdefault((new.kind, Key(namespace, new.name)), set()).add(ref)
-        if names:
-            self._names[kind][key] = names
-
     def task_count(self, group: Key) -> int:
         """How many tasks name a group."""
-        return len(self._named_by.get((GROUP_KIND, group), ()))
+        return len(self._naming.users((GROUP_KIND, group)))
 
     # What tasks ask.
 
     def names_any(self, task: Key) -> bool:
         """Whether a task names anything."""
-        return task in self._names[TASK]
+        return bool(self._naming.of_task(task))
 
     def revision_for(self, task: Key) -> int:
         """Changes with everything that a task may name; 0 for a task that names nothing."""
@@ -187,8 +170,7 @@ class Companions:
         known = self._known.get(ref)
         if known is not None and known.problem is not None:
             return known.problem
-        kind, key = ref
-        return self.problem_with(self._names[kind].get(key, ()), key.namespace) if kind in self._names else None
+        return self.problem_with(self._naming.of(ref), ref[1].namespace)
 
     def problem_with(self, names: tuple[Reference, ...], namespace: str) -> Problem | None:
         """What is wrong with these companions, as one problem."""
@@ -207,8 +189,8 @@ class Companions:
 
     def group_of(self, task: Key) -> Key | None:
         """The group that a task names."""
-        names = self._names[TASK].get(task)
-        if names is None or names[0].kind is not GROUP_KIND:
+        names = self._naming.of_task(task)
+        if not names or names[0].kind is not GROUP_KIND:
             return None
         return Key(task.namespace, names[0].name)
 
@@ -224,8 +206,8 @@ class Companions:
 
     def closures(self, task: Key) -> Closures | None:
         """Why instants of a task may not be started; None for a task that names nothing."""
-        names = self._names[TASK].get(task)
-        if names is None:
+        names = self._naming.of_task(task)
+        if not names:
             return None
         same = (task.namespace, names)
         if same not in self._closures:
@@ -250,7 +232,7 @@ class Companions:
         if spec is None:
             return ()
         own = (Freezes(tuple(spec.freezes)),) if spec.freezes else ()
-        return (*own, *self._calendars(group, self._names[GROUP_KIND].get(group, ()), "spec.freezeCalendars"))
+        return (*own, *self._calendars(group, self._naming.of((GROUP_KIND, group)), "spec.freezeCalendars"))
 
     def held(self, group: Key, now: datetime) -> bool:
         """Whether a group is suspended or frozen."""
@@ -272,7 +254,7 @@ class Companions:
         self._closures.clear()
         if ref[0] is GROUP_KIND:
             self.on_group(ref[1])
-        for user in self._named_by.get(ref, ()):
+        for user in self._naming.users(ref):
             if user[0] is TASK:
                 self._to_review[user[1]] = None
             else:

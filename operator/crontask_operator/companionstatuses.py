@@ -15,11 +15,12 @@ import structlog
 
 from crontask_core.companion_status import Shown, frozen_now, status_body
 from crontask_core.names import GROUP_KIND, Key
+from crontask_core.naming import Ref
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
 from crontask_kube.errors import KubeError, NotFound
 from crontask_kube.resources import CALENDARS, GROUPS, TARGETS
-from crontask_operator.companions import Companions, Known, Ref
+from crontask_operator.companions import Companions, Known
 from crontask_operator.index import Index
 from crontask_operator.workers import Workers
 
