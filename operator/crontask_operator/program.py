@@ -23,7 +23,7 @@ from crontask_operator.metrics import Metrics
 from crontask_operator.notifier import COURIERS
 from crontask_operator.settings import Settings
 from crontask_operator.shard import Shard
-from crontask_operator.truth import CaughtUp
+from crontask_operator.takeover import CaughtUp
 from crontask_operator.wiring import Shared
 from crontask_operator.workers import Crew, keep
 
@@ -84,7 +84,7 @@ class Operator:
     def follow(self, caught_up: CaughtUp) -> None:
         """Tells how a take-over asks the watches to catch up; to be called before the shards start."""
         for shard in self.shards:
-            shard.truth.caught_up = caught_up
+            shard.take_over.caught_up = caught_up
 
     def shard_of(self, namespace: str) -> Shard:
         """The shard of a namespace: everything in it belongs to one."""

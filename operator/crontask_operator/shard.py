@@ -124,7 +124,7 @@ class Shard(Wiring):
                     await self.leadership.release(self.lease.finishing_seconds)
                     return
                 self._inherit(layout)
-                await self.truth.take_over()
+                await self.take_over.run()
             except Exception as error:
                 # A shard that is held and not taken over would start nothing: whatever it was, try again.
                 log.warning(
@@ -180,7 +180,7 @@ class Shard(Wiring):
             if not self.taken_over:
                 continue
             try:
-                await self.truth.resync()
+                await self.resync.run()
             except KubeError as error:
                 log.warning("the resync has to wait", shard=self.place.lease, error=str(error))
             except Exception:

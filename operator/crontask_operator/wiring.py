@@ -36,19 +36,22 @@ from crontask_operator.history import Keeper
 from crontask_operator.index import Index, Run
 from crontask_operator.instants import Instants
 from crontask_operator.line import Line
+from crontask_operator.lists import Lists
 from crontask_operator.metrics import Metrics
 from crontask_operator.notices import Notices
 from crontask_operator.notifier import Notifier
+from crontask_operator.openpods import OpenPods
 from crontask_operator.parts import Places
 from crontask_operator.recorder import Recorder
 from crontask_operator.records import Records
+from crontask_operator.resync import Resync
 from crontask_operator.review import Reviewer
 from crontask_operator.scheduler import Scheduler
 from crontask_operator.settings import Settings
 from crontask_operator.statuses import Statuses
 from crontask_operator.sweeper import Sweeper
+from crontask_operator.takeover import TakeOver
 from crontask_operator.tasks import Tasks
-from crontask_operator.truth import Truth
 from crontask_operator.workers import Crew, Workers, any_waits
 
 
@@ -194,18 +197,7 @@ class Wiring:
             keeper,
             self.elsewhere,
         )
-        self.truth = Truth(
-            self.api,
-            index,
-            clock,
-            self.companions,
-            self.tasks,
-            self.adoption,
-            settings.namespaces,
-            self.place.holds,
-            self.scheduler.set,
-            farewell,
-        )
+        self._wire_reading(farewell)
         keeper.holders += (self.dependents.holds, self.backfills.children.holds)
         self.executions.on_ended = self.executions.finishing.on_ended = self.dependents.ended
         self._wire_records(accounts, keeper)
@@ -219,6 +211,20 @@ class Wiring:
             "pod": PodExecutor(self.api, clock, starters=self.starters, others=self.writers, **common),
             "http": HttpCalls(self.api, clock, self.http, callers=self.callers, records=self.records, **common),
         }
+
+    def _wire_reading(self, farewell: Farewell) -> None:
+        """What is read besides the watches: all at a take-over, and what no event has told."""
+        settings, index, clock = self.settings, self.index, self.clock
+        lists = Lists(self.api, settings.namespaces, self.place.holds)
+        common: dict[str, Any] = {
+            "companions": self.companions,
+            "tasks": self.tasks,
+            "adoption": self.adoption,
+            "open_pods": OpenPods(self.api, index, self.adoption),
+            "place": self.scheduler.set,
+        }
+        self.take_over = TakeOver(lists, index, clock, farewell=farewell, **common)
+        self.resync = Resync(self.api, lists, index, clock, **common)
 
     def _wire_records(self, accounts: Accounts, keeper: Keeper) -> None:
         """Who is told what has become durable of an execution."""
