@@ -1,7 +1,6 @@
 """Whether a task will run again by itself, and if not, why: the condition Scheduled of a task that can be run."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -24,8 +23,7 @@ SUSPENDED = Said("False", "Suspended", "spec.suspend is true")
 NEVER = Said("False", "NoFurtherInstant", "The schedule has no further instant; the task runs only by hand now.")
 
 
-@dataclass(frozen=True, slots=True)
-class Prospect:
+class Prospect(NamedTuple):
     """What decides on a task's next run."""
 
     watermark: datetime

@@ -195,7 +195,7 @@ class Known:
         self._task = task
 
     def outcome(self, at: datetime) -> Entry | None:
-        """See `planning.task.Known`."""
+        """See `planning.observation.Known`."""
         task = self._task
         if task.tally.ledger.decided(at):
             entry = task.tally.ledger.at(at)
@@ -213,7 +213,7 @@ class Known:
         return None
 
     def between(self, after: datetime, upto: datetime) -> list[datetime]:
-        """See `planning.task.Known`."""
+        """See `planning.observation.Known`."""
         runs = (run.scheduled_at for run in self._task.runs.values() if run.trigger in BY_SCHEDULE)
         ended = (ended.scheduled_at for ended in self._task.ended if ended.trigger in BY_SCHEDULE)
         return [at for at in (*runs, *ended) if at is not None and after < at <= upto]

@@ -309,22 +309,19 @@ class Tasks:
         tally.set_condition("Ready", "True", "Valid", "", generation=generation, now=now)
         was_behind, said = _shows_behind(task), scheduled(self._prospect(task), now)
         tally.set_condition("Scheduled", *said, generation=generation, now=now)
-        is_behind = _shows_behind(task)
+        is_behind = said.reason == "ClockBehind"
         if is_behind and not was_behind:
             self._recorder.clock_behind(task, said.message, now)
         if is_behind != was_behind:
             self._statuses.touch(task)
 
     def _prospect(self, task: Task) -> Prospect:
-        parents = self._index.dependencies.parents(task.key) if task.wake_at is None else ()
-        return Prospect(
-            task.watermark,
-            task.wake_at,
-            task.suspended,
-            task.tally.consecutive_failures if task.tally.disabled_at is not None else None,
-            [key.name for key in parents],
-            [key.name for key in parents if key not in self._index.tasks] if self._index.complete else (),
-        )
+        failures = task.tally.consecutive_failures if task.tally.disabled_at is not None else None
+        if task.wake_at is not None:
+            return Prospect(task.watermark, task.wake_at, task.suspended, failures)
+        parents = self._index.dependencies.parents(task.key)
+        missing = [key.name for key in parents if key not in self._index.tasks] if self._index.complete else ()
+        return Prospect(task.watermark, None, task.suspended, failures, [key.name for key in parents], missing)
 
     def broken(self, task: Task, now: datetime) -> None:
         """Something about the task made the operator itself fail: it rests until it is edited (law 4)."""
