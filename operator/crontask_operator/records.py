@@ -76,7 +76,7 @@ class Records:
         self._again: dict[Key, Run] = {}
         self._refusals: dict[Key, int] = {}
         self._terms = 0
-        """How often the shard became somebody else's; a write that began in an earlier term is not repeated."""
+        """How often the shard became somebody else's; what was to be written in an earlier term is not."""
         self.on_recorded: list[Callable[[Run], None]] = []
         """Called when an execution has come to exist at the API server."""
         self.on_progress: Callable[[Run, BackfillProgress], None] = lambda run, progress: None
@@ -157,7 +157,8 @@ class Records:
             self._again[run.key] = run
             return
         self._writing.add(run.key)
-        self._crew.submit(lambda: self._write(run))
+        term = self._terms
+        self._crew.submit(lambda: self._write(run, term))
 
     def forget(self, key: Key) -> None:
         """Writes nothing more of an execution that is gone."""
@@ -169,26 +170,33 @@ class Records:
         if waiting is not None:
             waiting[1].cancel()
 
-    async def _write(self, run: Run) -> None:
-        wait, term = 0.0 if self._may_write() else AGAIN_SECONDS, self._terms
+    async def _write(self, run: Run, term: int) -> None:
+        wait = 0.0
         try:
+            if term != self._terms:
+                return
             if self._may_write():
                 await self._put(run)
+                self._refusals.pop(run.key, None)
             else:
-                self._again[run.key] = run
-        except (Unavailable, Conflict, AlreadyExists) as error:
-            log.warning("the record has to wait", execution=str(run.key), error=str(error))
-            self._again[run.key], wait = run, AGAIN_SECONDS
+                self._again[run.key], wait = run, AGAIN_SECONDS
         except KubeError as error:
-            wait = REFUSED_SECONDS
-            self._refused(run, error)
-        else:
-            self._refusals.pop(run.key, None)
+            if term == self._terms:
+                wait = self._failed(run, error)
         finally:
             self._writing.discard(run.key)
             again = self._again.pop(run.key, None)
-            if again is not None and not again.saved and term == self._terms:
+            if again is not None and not again.saved:
                 self.touch(again, wait)
+
+    def _failed(self, run: Run, error: KubeError) -> float:
+        """Sees to it that the record is offered again, where it is; after how many seconds."""
+        if isinstance(error, Unavailable | Conflict | AlreadyExists):
+            log.warning("the record has to wait", execution=str(run.key), error=str(error))
+            self._again[run.key] = run
+            return AGAIN_SECONDS
+        self._refused(run, error)
+        return REFUSED_SECONDS
 
     def _refused(self, run: Run, error: KubeError) -> None:
         """What refuses may change its mind; after some minutes the record is given up, but never what runs."""

@@ -54,6 +54,8 @@ class Statuses:
         """Those that were touched while they were written, and the shortest delay that was asked for."""
         self._put_off: dict[Key, int] = {}
         """How often a status gave way to starts."""
+        self._terms = 0
+        """How often the shard became somebody else's; what was to be written in an earlier term is not."""
         self.closed: Callable[[Key], Closures | None] = lambda task: None
         """Times at which a task is not run for the sake of what it names."""
         self.on_stored: list[Callable[[Task, list[Ended]], None]] = []
@@ -92,6 +94,7 @@ class Statuses:
         self._waiting.clear()
         self._touched_again.clear()
         self._put_off.clear()
+        self._terms += 1
 
     def _submit(self, key: Key) -> None:
         self._waiting.pop(key, None)
@@ -102,15 +105,16 @@ class Statuses:
             self.touch(task, delay=min(SPACING * 2**put_off, LONGEST_PUT_OFF))
             return
         self._writing.add(key)
-        self._crew.submit(lambda: self._write(key))
+        term = self._terms
+        self._crew.submit(lambda: self._write(key, term))
 
     def _gives_way(self) -> bool:
         return self._starts_wait() or self._crew.backlog > BUSY
 
-    async def _write(self, key: Key) -> None:
+    async def _write(self, key: Key, term: int) -> None:
         task, again = self._index.tasks.get(key), 0.0
         try:
-            if task is None:
+            if task is None or term != self._terms:
                 return
             if self._may_write():
                 await self._put(task)
@@ -127,6 +131,7 @@ class Statuses:
         finally:
             self._writing.discard(key)
             asked = self._touched_again.pop(key, None)
+            again = again if term == self._terms else 0.0
             if asked is not None:
                 again = again or max(asked, SPACING)
             if again and task is not None:

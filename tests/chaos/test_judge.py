@@ -161,6 +161,12 @@ def test_what_a_fault_explains_is_no_violation() -> None:
     assert judge(seen).violations == {}
 
 
+def test_a_poison_call_of_after_the_end_need_not_be_recorded_yet() -> None:
+    seen = clean()
+    seen.calls.append(Call("poison-unicode-1", "1", END + 5, END + 5, "/poison"))
+    assert judge(seen).violations == {}
+
+
 def test_a_late_end_is_seen_when_the_ledger_has_moved_on() -> None:
     books = clean().books
     books.task("call-0", "1", task(END + 50, entry(END + 1, END + 50, "Missed", "Downtime")))

@@ -78,3 +78,19 @@ def test_a_write_that_fails_after_the_shard_was_lost_is_not_repeated() -> None:
         return records.idle, api.created
 
     assert uvloop.run(script()) == (True, ["t-1"])
+
+
+def test_a_write_that_waits_for_the_crew_when_the_shard_is_lost_is_left_out() -> None:
+    async def script() -> tuple[bool, list[str]]:
+        api, crew = Api(), Crew("writer", 1)
+        workers = Workers(crew)
+        records = Records(cast(ApiClient, api), workers, lambda: True, lambda: False)
+        records.touch(ended(), 0)
+        records.hurry()
+        records.forget_all()
+        crew.start()
+        assert await workers.idle(5)
+        await crew.close()
+        return records.idle, api.created
+
+    assert uvloop.run(script()) == (True, [])

@@ -188,9 +188,10 @@ def _made_twice(seen: Seen) -> Iterator[str]:
 
 
 def _without_record(seen: Seen) -> Iterator[str]:
+    """Poison goes on when nobody looks at records any more, and nobody keeps its ledgers: that is the auditor's."""
     known = seen.books.executions
     for call in seen.calls:
-        if call.execution not in known and not _is_lost(seen, call):
+        if call.execution not in known and not call.execution.startswith(PREFIX) and not _is_lost(seen, call):
             yield f"call {call.execution} attempt {call.attempt}"
     for name in seen.books.pods:
         if not name.startswith(PREFIX) and name.rpartition("-")[0] not in known:
