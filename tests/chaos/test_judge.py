@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chaos.books import UNSEEN, Books
-from chaos.calls import Call
+from chaos.calls import Call, gap
 from chaos.judge import judge
 from chaos.plan import Fault
 from chaos.run import Done, Seen
@@ -183,3 +183,10 @@ def test_what_a_bounded_ledger_has_never_held_is_said_to_be_unseen() -> None:
     outcomes = books.accounts["call-0"].outcomes
     assert (outcomes[END], outcomes[END + 1], outcomes[END + 19]) == ("Started", UNSEEN, UNSEEN)
     assert outcomes[END + 20] == "Started"
+
+
+def test_a_gap_begins_with_the_kill_or_with_a_call_after_it() -> None:
+    """Not with the call before: where all is due at full seconds, nothing is due for a while anyway."""
+    assert gap([9.2, 12.5, 13.0], 10.0, 18.0) == 2.5
+    assert gap([9.2, 10.1, 14.1, 14.2], 10.0, 18.0) == 4.0
+    assert gap([9.2, 10.1, 19.0, 29.0], 10.0, 18.0) == pytest.approx(8.9)

@@ -4,6 +4,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from chaos.books import unix
@@ -38,10 +39,10 @@ def read(record: Path, skipped: int, namespace: str) -> list[Call]:
 
 
 def gap(arrivals: Sequence[float], moment: float, until: float) -> float:
-    """The longest time without an arrival that ends after `moment` and begins before `until`; `arrivals` are sorted."""
-    place = max(bisect_right(arrivals, moment) - 1, 0)
+    """The longest time without an arrival from `moment` on that begins before `until`; `arrivals` are sorted."""
+    place = bisect_right(arrivals, moment)
     longest = 0.0
-    for one, other in zip(arrivals[place:], arrivals[place + 1 :], strict=False):
+    for one, other in pairwise([moment, *arrivals[place:]]):
         if one >= until:
             break
         longest = max(longest, other - one)
