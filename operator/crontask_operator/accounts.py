@@ -84,14 +84,7 @@ class Accounts:
         self._judge_failing(task, run, at)
         if run.phase in FAILURES:
             self._recorder.failed(task, run.key.name, run.reason, run.message, at)
-            self._disable_if_due(task, at)
-
-    def _disable_if_due(self, task: Task, now: datetime) -> None:
-        after = None if task.problem else task.spec().disable_after_failures
-        if task.tally.disable_if_due(after, generation=task.generation, now=now):
-            task.wake_at = None
-            self._recorder.disabled(task, now)
-            self._notices.disabled(task, now)
+            disable_if_due(task, self._recorder, self._notices, at)
 
     def _judge_failing(self, task: Task, run: Run, now: datetime) -> None:
         if run.phase == "Succeeded":
@@ -99,6 +92,15 @@ class Accounts:
         elif run.phase in FAILURES:
             message = run.message[:1024]
             task.tally.set_condition("Failing", "True", run.reason, message, generation=task.generation, now=now)
+
+
+def disable_if_due(task: Task, recorder: Recorder, notices: Notices, now: datetime) -> None:
+    """Pauses the schedule after too many failures in a row, and tells of it."""
+    after = None if task.problem else task.spec().disable_after_failures
+    if task.tally.disable_if_due(after, generation=task.generation, now=now):
+        task.wake_at = None
+        recorder.disabled(task, now)
+        notices.disabled(task, now)
 
 
 def conclude(task: Task, ended: Ended) -> None:

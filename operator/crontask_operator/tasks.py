@@ -38,7 +38,7 @@ from crontask_core.validation import (
     same_schedule,
     timing,
 )
-from crontask_operator.accounts import close_queued, conclude
+from crontask_operator.accounts import close_queued, conclude, disable_if_due
 from crontask_operator.companions import Companions
 from crontask_operator.executions import Executions
 from crontask_operator.history import Keeper
@@ -354,7 +354,7 @@ class Tasks:
         self._notices.settle(task, stored, missing)
         close_queued(task)
         if any(ended.phase in FAILURES for ended in missing) and stored.observed_generation == task.generation:
-            self._disable_if_due(task, now)
+            disable_if_due(task, self._recorder, self._notices, now)
         for ended in task.ended:
             ended.counted = ended not in missing
         self._keeper.look(task)
@@ -370,12 +370,6 @@ class Tasks:
         """Whether it was accounted for under a clock that was ahead, before an edit set the watermark back."""
         at = ended.scheduled_at if ended.trigger in BY_SCHEDULE else None
         return at is not None and clock_behind(at, now) and task.tally.ledger.decided(at)
-
-    def _disable_if_due(self, task: Task, now: datetime) -> None:
-        after = None if task.problem else task.spec().disable_after_failures
-        if task.tally.disable_if_due(after, generation=task.generation, now=now):
-            self._recorder.disabled(task, now)
-            self._notices.disabled(task, now)
 
     def gone(self, key: Key, uid: str, now: datetime) -> None:
         """A task does not exist any more. What runs of it is dropped (the garbage collector takes its objects), save
