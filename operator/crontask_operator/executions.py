@@ -69,7 +69,7 @@ class Executions:
     ) -> None:
         self._index, self._clock = index, clock
         self._records, self._metrics = records, metrics
-        self._places, self.finishing = places, finishing
+        self._places, self._finishing = places, finishing
         self._timers: dict[Run, asyncio.TimerHandle] = {}
         self.executors: dict[str, Executor] = {}
         self.on_started: Callable[[Run], None] = lambda run: None
@@ -289,9 +289,9 @@ class Executions:
     def ended(self, run: Run, end: AttemptEnd) -> None:
         """See `Reports.ended`."""
         run.calling = False
-        if self.finishing.goes_on(run):
+        if self._finishing.goes_on(run):
             self._close(run, end)
-            self.finishing.ended(run)
+            self._finishing.ended(run)
         elif self._goes_on(run):
             self._close(run, end)
             self.advance(run)
@@ -342,8 +342,8 @@ class Executions:
     def unsent(self, run: Run) -> None:
         """See `Reports.unsent`. If this replica still holds the shard, what was not sent is looked at anew."""
         run.calling = False
-        if self.finishing.goes_on(run):
-            self.finishing.unsent(run)
+        if self._finishing.goes_on(run):
+            self._finishing.unsent(run)
             return
         if not self._goes_on(run):
             return
@@ -404,7 +404,7 @@ class Executions:
 
     def stop_finishing(self, key: Key) -> None:
         """Somebody wants an execution stopped that ends here although the shard is another's."""
-        self.finishing.stop(key, self.executors["http"].end)
+        self._finishing.stop(key, self.executors["http"].end)
 
     def calls(self) -> list[Run]:
         """The runs that have an HTTP call under way."""

@@ -58,7 +58,7 @@ class HandOver:
 
     async def finish(self) -> None:
         """Waits until the calls have ended that were under way, and are recorded."""
-        shard, finishing = self._shard, self._shard.executions.finishing
+        shard, finishing = self._shard, self._shard.finishing
         if not await self._until(lambda: finishing.settled, shard.settings.drain_seconds):
             left = len(finishing.runs)
             log.warning("calls are still under way and will be recorded as lost", shard=shard.place.lease, calls=left)
@@ -101,6 +101,6 @@ class HandOver:
         shard, calls = self._shard, [run for run in self._shard.executions.calls() if run.stored]
         seconds = shard.settings.drain_seconds + WRITE_SECONDS if calls else 0.0
         seconds = max(seconds, shard.elsewhere.seconds_left)
-        shard.executions.finishing.take(calls, seconds)
+        shard.finishing.take(calls, seconds)
         if not await self._leadership.release(seconds):
-            shard.executions.finishing.leave()  # the next holder does not know that it would have to wait
+            shard.finishing.leave()  # the next holder does not know that it would have to wait

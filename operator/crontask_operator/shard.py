@@ -98,7 +98,7 @@ class Shard(Wiring):
 
     def _is_wanted(self) -> bool:
         """Not while calls of ours from before end here: their records are written by who held the shard then."""
-        return not self.executions.finishing.runs and self._membership.is_wanted(self.place.lease)
+        return not self.finishing.runs and self._membership.is_wanted(self.place.lease)
 
     def problem(self) -> str:
         """Why this shard is not ready; empty where it is."""

@@ -120,13 +120,14 @@ class Wiring:
         self.companion_statuses = CompanionStatuses(
             self.api, self.companions, index, clock, crew=self.writers, may_write=holds
         )
+        self.finishing = Finishing(self.api, clock, self.writers)
         self.executions = Executions(
             index,
             clock,
             records=self.records,
             metrics=self.metrics,
             places=Places(setting, self.companions.target),
-            finishing=Finishing(self.api, clock, self.writers),
+            finishing=self.finishing,
         )
         accounts = Accounts(index, self.statuses, recorder, notices)
         self.tasks = Tasks(
@@ -199,7 +200,7 @@ class Wiring:
         )
         self._wire_reading(farewell)
         keeper.holders += (self.dependents.holds, self.backfills.children.holds)
-        self.executions.on_ended = self.executions.finishing.on_ended = self.dependents.ended
+        self.executions.on_ended = self.finishing.on_ended = self.dependents.ended
         self._wire_records(accounts, keeper)
         self.statuses.on_stored += [
             keeper.status_stored,
