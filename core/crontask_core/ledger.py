@@ -233,6 +233,11 @@ def outcome_of(phase: Phase, trigger: Trigger, reason: str | None, lateness: int
     return "Started", None
 
 
+def late_after(waited: str | None) -> str | None:
+    """The reason of a late start that had waited for the reason `waited`."""
+    return "Queued" if waited == "Overlap" else waited
+
+
 def read_ledger(entries: Iterable[LedgerEntry], since: datetime | None) -> Ledger:
     """The ledger that a status holds; what is out of order, by another hand than ours, is left out."""
     made: list[Entry] = []

@@ -7,7 +7,7 @@ whatever dies when, each execution is counted once.
 from datetime import datetime
 
 from crontask_core.history import Ended
-from crontask_core.ledger import SECOND, Entry, Ledger, at_once, outcome_of
+from crontask_core.ledger import SECOND, Entry, Ledger, at_once, late_after, outcome_of
 from crontask_core.model import BY_SCHEDULE
 from crontask_core.names import execution_name
 from crontask_core.notices import FAILURES
@@ -40,7 +40,7 @@ class Accounts:
         outcome, reason = outcome_of("Running", run.trigger, None, late)
         before = tally.ledger.at(run.scheduled_at)
         if outcome == "Late" and before is not None and before.outcome in ("Queued", "Late"):
-            reason = reason or ("Queued" if before.reason == "Overlap" else before.reason)
+            reason = reason or late_after(before.reason)
         entry = Entry(run.scheduled_at, run.scheduled_at, outcome, reason, 1, late)
         tally.ledger = tally.ledger.record(entry, task.era())
         message = f"{run.key.name} began {late / 1000:.1f} seconds late." if outcome == "Late" else ""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from crontask_core.ledger import outcome_of
+from crontask_core.ledger import late_after, outcome_of
 from crontask_core.model import LedgerEntry
 from crontask_core.names import execution_name
 from crontask_core.schedule.zones import clock_time
@@ -53,7 +53,7 @@ def _implied(seen: Seen, at: datetime, own: Found | None) -> LedgerEntry | None:
     if entry is not None and outcome == "Queued":
         return entry
     if entry is not None and outcome == "Late" and reason is None:
-        reason = "Queued" if entry.reason == "Overlap" else entry.reason
+        reason = late_after(entry.reason)
     return LedgerEntry(first=at, last=at, outcome=outcome, reason=reason, count=1)
 
 
