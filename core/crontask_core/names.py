@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 GROUP = "crontask.dev"
 VERSION = "v1beta1"
@@ -83,6 +84,11 @@ class Key:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+
+def key_of(body: dict[str, Any]) -> Key:
+    """Namespace and name of an object."""
+    return Key(body["metadata"]["namespace"], body["metadata"]["name"])
 
 
 def digest(text: str) -> str:

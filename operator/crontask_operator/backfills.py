@@ -11,7 +11,7 @@ import structlog
 
 from crontask_core.history import Ended
 from crontask_core.model import FINAL_PHASES, BackfillProgress, ExecutionSpec, ExecutionStatus
-from crontask_core.names import Key
+from crontask_core.names import Key, key_of
 from crontask_core.planning.backfill import BackfillObservation, BackfillPlan, outcome, plan_backfill
 from crontask_core.planning.leaving_out import LeavingOut
 from crontask_core.planning.observation import Closed
@@ -95,7 +95,7 @@ class Backfills:
 
     def _take_over_child(self, body: dict[str, Any]) -> None:
         spec, status = _read(body)
-        key = Key(body["metadata"]["namespace"], body["metadata"]["name"])
+        key = key_of(body)
         filling = self._open.get(Key(key.namespace, spec.parent or ""))
         if filling is not None and spec.scheduled_at is not None:
             self.children.found(filling, key, spec.scheduled_at, status.phase)

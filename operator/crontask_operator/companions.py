@@ -32,7 +32,7 @@ from crontask_core.companions import (
 )
 from crontask_core.errors import FieldError
 from crontask_core.model import GroupSpec, TargetSpec, TaskSpec
-from crontask_core.names import CALENDAR, GROUP_KIND, TARGET, TASK, Key, Kind
+from crontask_core.names import CALENDAR, GROUP_KIND, TARGET, TASK, Key, Kind, key_of
 from crontask_core.naming import Naming, Ref
 from crontask_operator.isolation import SLICE
 
@@ -80,8 +80,7 @@ class Companions:
 
     def seen(self, kind: Kind, body: dict[str, Any]) -> None:
         """A companion exists in this state."""
-        meta = body["metadata"]
-        key = Key(meta["namespace"], meta["name"])
+        meta, key = body["metadata"], key_of(body)
         ref = (kind, key)
         if meta.get("deletionTimestamp"):
             self.gone(kind, key, meta["uid"])

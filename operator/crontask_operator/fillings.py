@@ -15,7 +15,7 @@ import structlog
 
 from crontask_core.history import kept_without_task
 from crontask_core.model import Backfill, BackfillProgress, ExecutionSpec, ExecutionStatus, Phase
-from crontask_core.names import Key, caused_name
+from crontask_core.names import Key, caused_name, key_of
 from crontask_core.planning.backfill import MAX_INSTANTS, Child, before, counted, refusal, too_many
 from crontask_core.schedule import Schedule
 from crontask_kube.client import ApiClient
@@ -70,7 +70,7 @@ def filling_of(body: dict[str, Any], spec: ExecutionSpec, status: ExecutionStatu
     assert spec.backfill is not None
     meta, progress = body["metadata"], status.backfill or BackfillProgress()
     created = datetime.fromisoformat(meta["creationTimestamp"])
-    key = Key(meta["namespace"], meta["name"])
+    key = key_of(body)
     run = Run(
         key=key,
         task=Key(key.namespace, spec.task_ref.name),

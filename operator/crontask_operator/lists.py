@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from crontask_core.names import CALENDAR, GROUP_KIND, TARGET, Key
+from crontask_core.names import CALENDAR, GROUP_KIND, TARGET, Key, key_of
 from crontask_kube.client import ApiClient
 from crontask_kube.errors import Gone, NotFound
 from crontask_kube.resources import CALENDARS, GROUPS, TARGETS, Resource
@@ -15,11 +15,6 @@ PAGE = 500
 NAMED = ((GROUP_KIND, GROUPS), (CALENDAR, CALENDARS), (TARGET, TARGETS))
 """What tasks name."""
 log = structlog.get_logger(__name__)
-
-
-def key_of(body: dict[str, Any]) -> Key:
-    """Namespace and name of an object."""
-    return Key(body["metadata"]["namespace"], body["metadata"]["name"])
 
 
 class Lists:

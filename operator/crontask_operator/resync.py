@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from crontask_core.names import Key, Kind
+from crontask_core.names import Key, Kind, key_of
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
 from crontask_kube.errors import NotFound
@@ -20,7 +20,7 @@ from crontask_operator.adoption import Adoption
 from crontask_operator.companions import Companions
 from crontask_operator.index import Index, Task
 from crontask_operator.isolation import SLICE, each, gradually
-from crontask_operator.lists import NAMED, Lists, key_of
+from crontask_operator.lists import NAMED, Lists
 from crontask_operator.openpods import OpenPods
 from crontask_operator.tasks import Tasks
 

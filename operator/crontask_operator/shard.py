@@ -12,7 +12,7 @@ import structlog
 
 from crontask_core.layout import Layout
 from crontask_core.lease import later
-from crontask_core.names import Key
+from crontask_core.names import Key, key_of
 from crontask_core.sharding import Place
 from crontask_kube.errors import KubeError
 from crontask_kube.resources import EXECUTIONS, PODS, TASKS
@@ -61,8 +61,7 @@ class Shard(Wiring):
 
     def receive(self, plural: str, deleted: bool, body: dict[str, Any]) -> None:
         """An object of this shard exists in this state, or was in this state when it went."""
-        meta = body["metadata"]
-        key = Key(meta["namespace"], meta["name"])
+        meta, key = body["metadata"], key_of(body)
         if plural == TASKS.plural:
             if deleted:
                 self.tasks.gone(key, meta["uid"], self.clock.now())

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from crontask_core.model import FINAL_PHASES
-from crontask_core.names import LABEL_MANAGED, Key, Kind
+from crontask_core.names import LABEL_MANAGED, Key, Kind, key_of
 from crontask_kube.clock import Clock
 from crontask_kube.resources import EXECUTIONS, PODS, TASKS
 from crontask_operator.adoption import Adoption
@@ -17,7 +17,7 @@ from crontask_operator.companions import Companions
 from crontask_operator.farewell import Farewell
 from crontask_operator.index import Index, Task
 from crontask_operator.isolation import gradually, read_gradually
-from crontask_operator.lists import NAMED, Lists, key_of
+from crontask_operator.lists import NAMED, Lists
 from crontask_operator.openpods import OpenPods
 from crontask_operator.tasks import Tasks
 

@@ -19,7 +19,7 @@ from crontask_core.errors import FieldError
 from crontask_core.history import Ended, uncounted
 from crontask_core.ledger import Era
 from crontask_core.model import BY_SCHEDULE, TaskSpec, TaskStatus
-from crontask_core.names import Key
+from crontask_core.names import Key, key_of
 from crontask_core.notices import FAILURES
 from crontask_core.planning.dependencies import circle_error
 from crontask_core.planning.passed import passed_over
@@ -218,7 +218,7 @@ class Tasks:
     def seen_at_take_over(self, body: dict[str, Any], now: datetime) -> None:
         """A task exists in this state, its status included: what a standby saw of it long ago counts no more."""
         meta = body["metadata"]
-        known = self._index.tasks.get(Key(meta["namespace"], meta["name"]))
+        known = self._index.tasks.get(key_of(body))
         if known is not None and known.uid == meta["uid"]:
             if known.generation > meta["generation"]:  # edited since the list was made
                 meta = meta | {"generation": known.generation}
@@ -337,7 +337,7 @@ class Tasks:
         An execution that had not ended, or not begun, when the status was last stored and that has ended since
         is counted here, once (`crontask_core.history.uncounted`).
         """
-        task = self._index.tasks.get(Key(body["metadata"]["namespace"], body["metadata"]["name"]))
+        task = self._index.tasks.get(key_of(body))
         if task is None:
             return
         stored = TaskStatus.model_validate(body.get("status") or {})
