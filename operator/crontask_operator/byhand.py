@@ -13,7 +13,7 @@ import structlog
 
 from crontask_core.bonds import bond, owner
 from crontask_core.errors import FieldError
-from crontask_core.history import STRAY_SECONDS, kept_without_task
+from crontask_core.history import STRAY_SECONDS
 from crontask_core.manifests import execution_labels
 from crontask_core.model import ExecutionSpec, Phase, TaskSpec
 from crontask_core.names import Key
@@ -167,7 +167,7 @@ class ByHand:
             task=Key(key.namespace, spec.task_ref.name),
             uid=task.uid if task else "",
             spec_bytes=task.spec_bytes if task else b"",
-            kept_seconds=kept_without_task(task.spec()) if task and not task.problem else None,
+            kept_seconds=task.kept_seconds() if task else None,
             trigger=spec.trigger,
             scheduled_at=spec.scheduled_at or datetime.fromisoformat(meta["creationTimestamp"]),
             parent=spec.parent or "",

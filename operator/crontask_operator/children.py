@@ -12,7 +12,6 @@ from typing import Any
 
 import structlog
 
-from crontask_core.history import kept_without_task
 from crontask_core.manifests import execution_body
 from crontask_core.model import FINAL_PHASES, ExecutionSpec, ExecutionStatus, Phase
 from crontask_core.names import Key
@@ -153,5 +152,5 @@ def _body(filling: Filling, key: Key, at: datetime, task: Task) -> dict[str, Any
         scheduled_at=at,
         status=ExecutionStatus(),
         parent=filling.key.name,
-        kept_seconds=kept_without_task(task.spec()) if not task.problem else None,
+        kept_seconds=task.kept_seconds(),
     )

@@ -15,7 +15,6 @@ from typing import Any
 
 import structlog
 
-from crontask_core.history import kept_without_task
 from crontask_core.manifests import execution_body
 from crontask_core.model import ExecutionSpec, ExecutionStatus
 from crontask_core.model.execution import MAX_FOLLOWERS
@@ -127,7 +126,7 @@ class Dependents:
                 scheduled_at=ending.at,
                 status=ExecutionStatus(),
                 parent=ending.key.name,
-                kept_seconds=kept_without_task(task.spec()) if not task.problem else None,
+                kept_seconds=task.kept_seconds(),
             )
             try:
                 made = await self._api.create(EXECUTIONS, follower.namespace, body)

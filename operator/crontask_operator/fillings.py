@@ -13,7 +13,6 @@ from typing import Any
 
 import structlog
 
-from crontask_core.history import kept_without_task
 from crontask_core.model import Backfill, BackfillProgress, ExecutionSpec, ExecutionStatus, Phase
 from crontask_core.names import Key, caused_name, key_of
 from crontask_core.planning.backfill import MAX_INSTANTS, Child, before, counted, refusal, too_many
@@ -121,7 +120,7 @@ class Acceptance:
         task = await self._by_hand.task(run.task)
         if task is not None:
             run.uid = task.uid
-            run.kept_seconds = kept_without_task(task.spec()) if not task.problem else None
+            run.kept_seconds = task.kept_seconds()
         end = await self._problem(filling, task, now)
         total = 0
         if end is None and task is not None and task.schedule is not None:

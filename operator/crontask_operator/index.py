@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from crontask_core.history import Ended
+from crontask_core.history import Ended, kept_without_task
 from crontask_core.ledger import Entry, Era, at_once, outcome_of
 from crontask_core.model import BY_SCHEDULE, Attempt, BackfillProgress, Overrides, Phase, TaskSpec, Trigger
 from crontask_core.model.policy import DeleteAfter
@@ -89,6 +89,10 @@ class Task:
     def spec(self) -> TaskSpec:
         """The spec as a value. Keeping one for each task would cost 5 KB a task, so only the latest used are kept."""
         return _spec(self.spec_bytes)
+
+    def kept_seconds(self) -> int | None:
+        """How long an execution that begins now stays without the task; None: it goes with the task."""
+        return kept_without_task(self.spec()) if not self.problem else None
 
     def spec_with(self, overrides: Overrides | None) -> bytes:
         """What an execution goes by that begins now. Raises FieldError for overrides that are not allowed."""
