@@ -11,6 +11,9 @@ from chaos.plan import OF_API
 from chaos.poison import PREFIX
 from chaos.run import Done, Seen
 from chaos.site import Sample
+from crontask_kube.transport import ATTEMPTS, FIRST_PAUSE
+from crontask_operator.program import WRITERS
+from crontask_operator.settings import Settings
 
 GAP_SECONDS = 3.0
 AFTER = 6.0
@@ -25,8 +28,15 @@ STARTED = ("Started", "Late")
 BEGUN = (*STARTED, "Lost")
 WRONG_WHERE_QUIET = ("Lost", "Missed", "Late")
 CALM_CPU = 0.5
-CALM_REQUESTS = 100.0
-"""What an operator may compute (cores) and ask (requests a second) while the API server is away from it."""
+"""What an operator may compute (cores) while the API server is away from it."""
+LOOPS = 12
+"""Leases and watches: each asks once a second at most."""
+SHORTEST_ROUND = FIRST_PAUSE * (2 ** (ATTEMPTS - 1) - 1) / 2
+"""The pauses of a request that is tried ATTEMPTS times, in seconds, where chance halves each."""
+CALM_REQUESTS = (WRITERS + Settings().api_limit) * ATTEMPTS / SHORTEST_ROUND + LOOPS
+"""And ask (about 105 requests a second): every worker is busy with one request that fails again and again. The rate of
+starts hardly matters: a start leaves two things to write, what began in the last 4 s waits, and each is offered anew
+every 4 s or so with ATTEMPTS requests; so ten starts a second keep all workers busy, and more cannot be asked."""
 CALM_AFTER = 3.0
 BLIND = (*OF_API, "refuse", "hole")
 SHOWN = 5
