@@ -4,11 +4,16 @@ The point is hit by holding the very request that would end it; the process then
 dies with that request in flight, which either never arrives or has arrived.
 """
 
+import asyncio
+from typing import Any, cast
+
 import pytest
 from fakes.world import World, until
 
 from crontask_core.httpcall import CallFacts
-from crontask_kube.errors import Conflict
+from crontask_core.names import Key
+from crontask_kube.client import ApiClient
+from crontask_kube.errors import Conflict, Unavailable
 from crontask_kube.resources import EXECUTIONS, LEASES, PODS, TASKS
 
 pytestmark = pytest.mark.looptime
@@ -293,3 +298,29 @@ async def test_a_record_that_arrives_late_undoes_nothing_of_the_successors(world
     with pytest.raises(Conflict):
         await network.patch(EXECUTIONS, "default", FIRST, world.server.seen("patch", EXECUTIONS)[0].body)
     assert world.outcomes() == [(FIRST, "Lost", "Lost")]
+
+
+class Cut:
+    """An API server whose answer ends when the connection does."""
+
+    def __init__(self) -> None:
+        self.asked, self.over = 0, asyncio.Event()
+
+    async def patch(self, *_: Any, **__: Any) -> None:
+        self.asked += 1
+        await self.over.wait()
+        raise Unavailable("no answer")
+
+
+async def test_a_status_that_fails_after_the_shard_was_lost_is_not_repeated(world: World) -> None:
+    """Or it would be, once this replica leads again: over what the leader in between has written."""
+    world.task("t", "@manual")
+    shard, api = world.start("a").shards[0], Cut()
+    await until(world, "12:00:00")
+    shard.statuses._api = cast(ApiClient, api)
+    shard.statuses.touch(shard.index.tasks[Key("default", "t")], delay=0)
+    await until(world, "12:00:01")
+    shard.statuses.forget_all()
+    api.over.set()
+    await until(world, "12:00:30")
+    assert api.asked == 1
