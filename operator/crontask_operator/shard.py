@@ -6,6 +6,7 @@ not hold is a hot standby with a warm index. `Operator` feeds it events and stop
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -45,6 +46,9 @@ class Shard(Wiring):
         self._membership = membership
         self.leadership.is_wanted = self._is_wanted
         self._loops: list[asyncio.Task[None]] = []
+        self._taking_over = asyncio.Lock()
+        self._until_lost: asyncio.Timeout | None = None
+        """Ends the take-over that is under way."""
 
     def start(self) -> None:
         """Creates the loops; to be called once, before Kopf runs."""
@@ -115,13 +119,30 @@ class Shard(Wiring):
         self.writers.submit(self._take_over)
 
     async def _take_over(self) -> None:
-        self.instants.taken_at = self.clock.now()
-        while self.leadership.holding:
+        """Brings the index up to date, unless the shard is lost meanwhile.
+
+        Then what has been picked up is forgotten: when this replica leads again others have decided on it, and a run
+        that looks as if it still waited would be started a second time.
+        """
+        async with self._taking_over:
+            self.instants.taken_at = self.clock.now()
+            agreed = True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None) as self._until_lost:
+                    agreed = await self._pick_up()
+            self._until_lost = None
+            if not agreed:
+                await self.leadership.release(self.lease.finishing_seconds)
+            if not self.taken_over:
+                self._forget()
+
+    async def _pick_up(self) -> bool:
+        """Tries until it is done or the shard is lost; False where it is not for this layout to hold."""
+        while self.leadership.holding and not self.taken_over:
             try:
                 layout = await self._membership.agreed()
                 if layout is None:
-                    await self.leadership.release(self.lease.finishing_seconds)
-                    return
+                    return False
                 self._inherit(layout)
                 await self.take_over.run()
             except Exception as error:
@@ -134,13 +155,17 @@ class Shard(Wiring):
                 )
                 await asyncio.sleep(TAKE_OVER_AGAIN)
                 continue
-            self.taken_over = True
-            self.gates.take_over()
-            self.line.look_all()
-            self.scheduler.allow()
-            self.notifier.look_at_all()
-            log.info("taken over", shard=self.place.lease, tasks=len(self.index.tasks), running=len(self.index.runs))
-            return
+            if self.leadership.holding:
+                self._begin()
+        return True
+
+    def _begin(self) -> None:
+        self.taken_over = True
+        self.gates.take_over()
+        self.line.look_all()
+        self.scheduler.allow()
+        self.notifier.look_at_all()
+        log.info("taken over", shard=self.place.lease, tasks=len(self.index.tasks), running=len(self.index.runs))
 
     def _inherit(self, layout: Layout) -> None:
         """What leaders before have claimed and still finish: those of this shard, and those of the layout before."""
@@ -158,6 +183,11 @@ class Shard(Wiring):
     def _lost(self) -> None:
         self.scheduler.forbid()
         self.taken_over = False
+        if self._until_lost is not None:
+            self._until_lost.reschedule(asyncio.get_running_loop().time())
+        self._forget()
+
+    def _forget(self) -> None:
         self.adoption.leading = self.companions.complete = False
         self.line.leave()
         self.executions.leave()

@@ -324,3 +324,21 @@ async def test_a_status_that_fails_after_the_shard_was_lost_is_not_repeated(worl
     api.over.set()
     await until(world, "12:00:30")
     assert api.asked == 1
+
+
+async def test_a_take_over_that_the_shard_is_lost_in_leaves_nothing_behind(world: World) -> None:
+    """What still waited then has been started by the successor when this replica leads again."""
+    world.task("t", "@manual", concurrencyPolicy="Queue")
+    waits = {"taskRef": {"name": "t"}, "trigger": "Schedule", "scheduledAt": "2026-03-01T11:59:00Z"}
+    world.server.put(EXECUTIONS, {"metadata": {"name": "t-1"}, "spec": waits, "status": {"phase": "Queued"}})
+    asked = world.server.hold("list", PODS)
+    shard = world.start("a").shards[0]
+    await until(world, "11:59:53")
+    assert shard.leadership.holding
+    lease = {"spec": {"holderIdentity": "somebody", "leaseDurationSeconds": 30}}
+    world.server.edit(LEASES, "crontask-shard-0", lease, "crontask-system")
+    await until(world, "11:59:56")
+    assert not shard.leadership.holding
+    asked.set()
+    await until(world, "12:00:00")
+    assert (shard.taken_over, shard.adoption.leading, list(shard.index.runs)) == (False, False, [])
