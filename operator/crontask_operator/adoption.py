@@ -32,6 +32,7 @@ from crontask_operator.isolation import gradually
 from crontask_operator.ports import AttemptEnd
 from crontask_operator.sweeper import Sweeper
 
+WAITING = ("Pending", "Queued")
 log = structlog.get_logger(__name__)
 
 
@@ -99,7 +100,10 @@ class Adoption:
 
     def _running_seen(self, run: Run, body: dict[str, Any]) -> None:
         """Nearly all events tell of what we have just written; reading them in full would cost as much as writing."""
-        run.version = body["metadata"]["resourceVersion"]
+        phase = (body.get("status") or {}).get("phase", "Pending")
+        if run.phase not in WAITING or phase in WAITING:
+            run.version = body["metadata"]["resourceVersion"]
+        # Else somebody else has begun it: our claim is to fail on the version that we know.
         if run.elsewhere:
             self._elsewhere.changed(run, ExecutionStatus.model_validate(body.get("status") or {}))
         if body["spec"].get("stop"):

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.looptime
 
 EVERY_SECOND = "* * * * * *"
 FIRST = "t-20260301120000"
+START_AT = "2026-03-01T12:00:00Z"
 
 
 def gaps(world: World) -> float:
@@ -236,3 +237,15 @@ async def test_a_call_that_was_not_sent_before_the_hand_over_is_sent_by_the_succ
     assert world.receiver.keys() == [FIRST]
     assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
     await stop
+
+
+async def test_what_somebody_else_has_run_is_not_begun_from_its_event(world: World) -> None:
+    """The event brings a newer version; our claim must fail on the one under which it waited."""
+    world.receiver.seconds = 30.0
+    world.task("t", "*/2 * * * * *", concurrencyPolicy="Queue", startAt=START_AT, endAt="2026-03-01T12:00:02Z")
+    world.start("a")
+    await until(world, "12:00:05")
+    ended = {"phase": "Succeeded", "startedAt": "2026-03-01T12:00:04Z", "finishedAt": "2026-03-01T12:00:05Z"}
+    world.server.edit(EXECUTIONS, "t-20260301120002", {"status": ended})
+    await until(world, "12:01:30")
+    assert world.receiver.keys() == [FIRST]
