@@ -56,3 +56,11 @@ EVENTS = Resource("events.k8s.io", "v1", "events")
 LEASES = Resource("coordination.k8s.io", "v1", "leases")
 ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices")
 NODES = Resource("", "v1", "nodes", namespaced=False)
+
+
+def is_later(version: str, than: str) -> bool:
+    """Whether a resourceVersion is of a later moment than another one of the same kind; true where nobody can say.
+
+    Kubernetes documents them as numbers that may be compared since 1.35; they always were (KEP 5504).
+    """
+    return not (version.isdecimal() and than.isdecimal()) or int(version) > int(than)

@@ -20,6 +20,7 @@ from crontask_core.names import ANNOTATION_SCHEDULED_AT, LABEL_ATTEMPT, LABEL_TR
 from crontask_core.planning.execution import StopReason
 from crontask_core.pods import pod_facts
 from crontask_kube.clock import Clock
+from crontask_kube.resources import is_later
 from crontask_operator.backfills import Backfills
 from crontask_operator.byhand import ByHand
 from crontask_operator.dependents import Dependents
@@ -100,10 +101,11 @@ class Adoption:
 
     def _running_seen(self, run: Run, body: dict[str, Any]) -> None:
         """Nearly all events tell of what we have just written; reading them in full would cost as much as writing."""
-        phase = (body.get("status") or {}).get("phase", "Pending")
-        if run.phase not in WAITING or phase in WAITING:
-            run.version = body["metadata"]["resourceVersion"]
-        # Else somebody else has begun it: our claim is to fail on the version that we know.
+        phase, version = (body.get("status") or {}).get("phase", "Pending"), body["metadata"]["resourceVersion"]
+        # What waited and no longer does somebody else has begun: our claim is to fail on the version that we know.
+        # And an event may tell of an earlier write of ours than the one that was answered last.
+        if (run.phase not in WAITING or phase in WAITING) and is_later(version, run.version):
+            run.version = version
         if run.elsewhere:
             self._elsewhere.changed(run, ExecutionStatus.model_validate(body.get("status") or {}))
         if body["spec"].get("stop"):

@@ -5,6 +5,7 @@ on purpose, because there is a `Task` for each task in the cluster: specs are
 kept as JSON bytes and read when needed.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -131,7 +132,9 @@ class Run:
     put_off: int = 0
     """How often its record gave way to starts."""
     version: str = ""
-    """The resourceVersion that was seen last; precondition of the claim of an execution made by hand."""
+    """The latest resourceVersion that is known; precondition of writes."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while its record is written."""
     parent: str = ""
     """The execution that has caused this one, where one has."""
     followers: tuple[str, ...] = ()

@@ -33,6 +33,8 @@ STARTS_FIRST_SECONDS = 0.25
 LONGEST_PUT_OFF = 2.0
 PUT_OFF_MOST = 6
 """So often a record gives way to starts, each time for twice as long: 8 seconds at most, however long calls hang."""
+BUSY = 12
+"""So many writes that wait are a backlog."""
 log = structlog.get_logger(__name__)
 
 
@@ -148,8 +150,7 @@ class Records:
 
     def _submit(self, run: Run) -> None:
         self._waiting.pop(run.key, None)
-        if run.put_off < PUT_OFF_MOST and self._starts_wait():
-            # A burst: the API server's time belongs to what is due now. The claim covers what is not recorded yet.
+        if run.put_off < PUT_OFF_MOST and self._gives_way(run):
             self.touch(run, min(STARTS_FIRST_SECONDS * 2**run.put_off, LONGEST_PUT_OFF))
             run.put_off += 1
             return
@@ -159,6 +160,13 @@ class Records:
         self._writing.add(run.key)
         term = self._terms
         self._crew.submit(lambda: self._write(run, term))
+
+    def _gives_way(self, run: Run) -> bool:
+        """In a burst the API server's time belongs to what is due now; the claim covers what is not recorded yet.
+
+        What an earlier leader has lost waits for what this one has run: were it to die too, that would be lost as well.
+        """
+        return self._starts_wait() or (run.phase == "Lost" and self._crew.backlog > BUSY)
 
     def forget(self, key: Key) -> None:
         """Writes nothing more of an execution that is gone."""
@@ -214,6 +222,15 @@ class Records:
             self._saved(run)
 
     async def _put(self, run: Run) -> None:
+        """Writes the execution as it is when its turn comes; an older state never follows a newer one."""
+        async with run.turn:
+            status = await self._store(run)
+            if status.backfill is not None:
+                self.on_progress(run, status.backfill)
+            if status.phase in FINAL_PHASES:
+                self._saved(run)
+
+    async def _store(self, run: Run) -> ExecutionStatus:
         status = status_of_run(run)
         if not run.stored:
             body = execution_body(
@@ -229,7 +246,7 @@ class Records:
                 made = await self._api.create(EXECUTIONS, run.key.namespace, body)
                 run.version = made["metadata"]["resourceVersion"]
             except AlreadyExists as error:
-                await self._meet(run, status, error)
+                status = await self._meet(run, error)
             run.stored = True
             for tell in self.on_recorded:
                 tell(run)
@@ -237,25 +254,23 @@ class Records:
             try:
                 await self._patch(run, status)
             except Conflict as error:
-                await self._meet(run, status, error)
-        if status.backfill is not None:
-            self.on_progress(run, status.backfill)
-        if status.phase in FINAL_PHASES:
-            self._saved(run)
+                status = await self._meet(run, error)
+        return status
 
-    async def _meet(self, run: Run, status: ExecutionStatus, error: KubeError) -> None:
+    async def _meet(self, run: Run, error: KubeError) -> ExecutionStatus:
         """The record is not as we know it: by a write of ours whose answer was lost, by somebody's wish, or by another
         leader. Raises the error where the right to write has run out meanwhile: a successor may have written it.
         """
         existing = await self._api.get(EXECUTIONS, run.key.namespace, run.key.name)
         if not self._may_write():
             raise error
-        phase = (existing.get("status") or {}).get("phase")
+        phase, status = (existing.get("status") or {}).get("phase"), status_of_run(run)
         if not run.stored and phase in FINAL_PHASES and phase != status.phase:
             log.warning("the record has an outcome already, it stays", execution=str(run.key), phase=phase)
-            return
+            return status
         run.version = existing["metadata"]["resourceVersion"]
         await self._patch(run, status)
+        return status
 
     async def _patch(self, run: Run, status: ExecutionStatus) -> None:
         """Raises Conflict where the record is another than we know."""

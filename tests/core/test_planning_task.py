@@ -868,7 +868,7 @@ def test_of_many_lost_calls_the_latest_get_a_record() -> None:
     seen = TaskObservation(parse(EACH_SECOND), task_spec(EACH_SECOND, "http", {}), DAY, now, Recorded())
     made = plan_task(seen, now)
     assert [entry.outcome for entry in made.entries] == ["Lost"] * 60
-    assert made.lost == tuple(now - timedelta(seconds=n) for n in reversed(range(10)))
+    assert made.lost == tuple(now - timedelta(seconds=n) for n in reversed(range(3)))
 
 
 def test_the_latest_of_a_long_outage_is_made_up_for() -> None:

@@ -342,3 +342,22 @@ async def test_a_take_over_that_the_shard_is_lost_in_leaves_nothing_behind(world
     asked.set()
     await until(world, "12:00:00")
     assert (shard.taken_over, shard.adoption.leading, list(shard.index.runs)) == (False, False, [])
+
+
+async def test_an_older_state_of_a_record_never_follows_a_newer_one(world: World) -> None:
+    """The end of the first attempt is still being written when the second one is to be recorded, and sent."""
+    world.receiver.answers, world.receiver.seconds = [CallFacts(http_status=500, sent=True)] * 9, 0.7
+    world.task(retry={"limit": 1, "backoff": {"initialSeconds": 1}}, endAt="2026-03-01T12:00:00Z")
+    world.start("a")
+    await until(world, "12:00:00.600")
+    held = world.server.hold("patch", EXECUTIONS)
+    await until(world, "12:00:02")
+    assert len(world.receiver.received) == 1, "the second attempt waits for its turn to be recorded"
+    held.set()
+    await until(world, "12:00:02.100")
+    assert len(world.receiver.received) == 2
+    await world.crash("a")
+    world.start("b")
+    await until(world, "12:00:20")
+    assert len(world.receiver.received) == 2
+    assert [attempt["reason"] for attempt in world.executions()[0]["status"]["attempts"]] == ["BadStatus", "Lost"]

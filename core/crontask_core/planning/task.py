@@ -20,7 +20,7 @@ from crontask_core.schedule import instants
 
 DEFAULT_CATCH_UP = 10
 """How many instants `missed.policy: All` starts where the task names no limit."""
-LOST_RECORDS = 10
+LOST_RECORDS = 3
 """Of so many lost calls of a task an execution is made; of more, the ledger tells alone. Else a leader that dies with
 many calls unrecorded leaves more to write than its successor can, which then dies with still more."""
 CLOCK_BEHIND = timedelta(seconds=60)
