@@ -21,6 +21,10 @@ EARLIEST = datetime.min.replace(tzinfo=UTC)
 STEADY_SECONDS = 5.0
 """So long a replica has to be there before it gets shards of others: one that crashes again and again gets none."""
 
+LIVELY_SECONDS = 7.0
+"""A replica that has shown no sign of life for so long, of those that come each 5 s, gets no shard, though nobody knows
+yet that it is gone: one that was killed and came back under another name would wait for itself."""
+
 
 @dataclass(slots=True)
 class Seen:
@@ -84,7 +88,7 @@ class Roster:
         return held_by != record.holder
 
     def replicas(self, *, steady: bool = False) -> dict[str, int]:
-        """Identity of each replica that is alive, and into how many shards it divides tasks."""
+        """Identity of each replica that is alive (`steady`: that may get more), and how many shards it knows of."""
         now = self._clock.monotonic()
         for name, seen in self._seen.items():
             if name.startswith(SHARD_LEASE) and seen.sighting.record.holder and self._gone_at(seen) <= now:
@@ -95,7 +99,7 @@ class Roster:
             if name.startswith(REPLICA_LEASE)
             and self._gone_at(seen) > now
             and self._suspects.get(seen.sighting.record.holder) != seen.sighting.record.renewed
-            and (not steady or self.steady(seen.first))
+            and (not steady or (self.steady(seen.first) and now - seen.sighting.since < LIVELY_SECONDS))
         }
 
     def steady(self, since: float) -> bool:

@@ -249,3 +249,19 @@ async def test_what_somebody_else_has_run_is_not_begun_from_its_event(world: Wor
     world.server.edit(EXECUTIONS, "t-20260301120002", {"status": ended})
     await until(world, "12:01:30")
     assert world.receiver.keys() == [FIRST]
+
+
+async def test_a_replica_that_came_back_does_not_wait_for_its_former_self(world: World) -> None:
+    """It began after the shard had been taken from the dead one, whose own Lease still looks alive."""
+    world.task("t", EVERY_SECOND)
+    world.start("a1")
+    world.start("b1")
+    await until(world, "12:00:00.300")
+    await world.crash("a1")
+    await until(world, "12:00:03")
+    world.start("a2")
+    await until(world, "12:00:10.300")
+    await world.crash("b1")
+    await until(world, "12:00:20")
+    assert world.operators["a2"][0].shards[0].taken_over
+    assert gaps(world) < 2.3
