@@ -109,8 +109,9 @@ def conclude(task: Task, ended: Ended) -> None:
     if ended.trigger not in BY_SCHEDULE or at is None:
         return
     outcome, reason = outcome_of(ended.phase, ended.trigger, ended.reason, ended.lateness_milliseconds)
-    if outcome in ("Started", "Late") and tally.ledger.decided(at):
-        return
+    told = tally.ledger.at(at)
+    if outcome in ("Started", "Late") and tally.ledger.decided(at) and (told is None or told.outcome != "Lost"):
+        return  # what was taken for lost, and is not after all, is told anew
     entry = Entry(at, at, outcome, reason, 1, ended.lateness_milliseconds)
     if outcome == "Missed":
         tally.left_out([entry])

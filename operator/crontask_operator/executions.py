@@ -318,11 +318,7 @@ class Executions:
 
     def ended_elsewhere(self, run: Run, status: ExecutionStatus) -> None:
         """The holder of the shard before us has stored how an execution ended: it is counted and told of here."""
-        run.phase, run.attempts = status.phase, list(status.attempts)
-        run.finished_at = status.finished_at or self._clock.now()
-        run.reason, run.message = status.reason or "", status.message or ""
-        run.output, run.output_truncated = status.output or "", bool(status.output_truncated)
-        run.followers = tuple(status.followers or ())
+        run.take(status, self._clock.now())
         self._cancel_timer(run)
         self._metrics.finished("http", run.phase, run.reason)
         log.info("finished elsewhere", execution=str(run.key), phase=run.phase, reason=run.reason)

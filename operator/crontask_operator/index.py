@@ -17,7 +17,16 @@ import orjson
 
 from crontask_core.history import Ended, kept_without_task
 from crontask_core.ledger import Entry, Era, at_once, outcome_of
-from crontask_core.model import BY_SCHEDULE, Attempt, BackfillProgress, Overrides, Phase, TaskSpec, Trigger
+from crontask_core.model import (
+    BY_SCHEDULE,
+    Attempt,
+    BackfillProgress,
+    ExecutionStatus,
+    Overrides,
+    Phase,
+    TaskSpec,
+    Trigger,
+)
 from crontask_core.model.policy import DeleteAfter
 from crontask_core.names import Key, execution_name
 from crontask_core.overrides import overridden
@@ -163,6 +172,15 @@ class Run:
     def spec(self) -> TaskSpec | None:
         """What the execution goes by, as a value; None where that is not known."""
         return _spec(self.spec_bytes) if self.spec_bytes else None
+
+    def take(self, status: ExecutionStatus, now: datetime) -> None:
+        """Takes over how it ended from a record that another replica has written."""
+        self.phase, self.attempts = status.phase, list(status.attempts)
+        self.started_at, self.finished_at = status.started_at, status.finished_at or now
+        self.lateness_milliseconds = status.lateness_milliseconds
+        self.reason, self.message = status.reason or "", status.message or ""
+        self.output, self.output_truncated = status.output or "", bool(status.output_truncated)
+        self.followers = tuple(status.followers or ())
 
     def as_ended(self) -> Ended:
         """What history has to know of it, once it has ended."""

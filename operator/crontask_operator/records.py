@@ -264,11 +264,12 @@ class Records:
         existing = await self._api.get(EXECUTIONS, run.key.namespace, run.key.name)
         if not self._may_write():
             raise error
-        phase, status = (existing.get("status") or {}).get("phase"), status_of_run(run)
-        if not run.stored and phase in FINAL_PHASES and phase != status.phase:
-            log.warning("the record has an outcome already, it stays", execution=str(run.key), phase=phase)
-            return status
+        found, status = existing.get("status") or {}, status_of_run(run)
         run.version = existing["metadata"]["resourceVersion"]
+        if not run.stored and found.get("phase") in FINAL_PHASES and found["phase"] != status.phase:
+            log.warning("the record has an outcome already, which counts", execution=str(run.key), phase=found["phase"])
+            run.take(ExecutionStatus.model_validate(found), run.finished_at or run.scheduled_at)
+            return status_of_run(run)
         await self._patch(run, status)
         return status
 

@@ -361,3 +361,25 @@ async def test_an_older_state_of_a_record_never_follows_a_newer_one(world: World
     await until(world, "12:00:20")
     assert len(world.receiver.received) == 2
     assert [attempt["reason"] for attempt in world.executions()[0]["status"]["attempts"]] == ["BadStatus", "Lost"]
+
+
+async def test_a_record_that_arrives_late_counts_and_not_what_was_decided_without_it(world: World) -> None:
+    """It was on its way when its leader died; the successor had already taken the call for lost."""
+    world.task(endAt="2026-03-01T12:00:00Z")
+    world.start("a")
+    world.server.hold("create", EXECUTIONS)
+    await until(world, "12:00:00.500")
+    await world.crash("a")
+    held = world.server.hold("create", EXECUTIONS)
+    b = world.start("b").shards[0]
+    await until(world, "12:00:08")
+    assert [run.phase for run in b.index.runs.values()] == ["Lost"]
+    ended = {"phase": "Succeeded", "startedAt": "2026-03-01T12:00:00Z", "finishedAt": "2026-03-01T12:00:00Z"}
+    spec = {"taskRef": {"name": "t"}, "trigger": "Schedule", "scheduledAt": "2026-03-01T12:00:00Z"}
+    late = {"status": ended | {"latenessMilliseconds": 3, "attempts": [{"number": 1}]}, "spec": spec}
+    world.server.put(EXECUTIONS, {"metadata": {"name": FIRST}, **late})
+    held.set()
+    await until(world, "12:00:20")
+    assert world.outcomes() == [(FIRST, "Succeeded", "")]
+    assert {name: world.status()["counts"][name] for name in ("succeeded", "lost")} == {"succeeded": 1, "lost": 0}
+    assert [entry["outcome"] for entry in world.status()["ledger"]] == ["Started"]
