@@ -15,12 +15,13 @@ from live.stories import Stage
 from chaos import acts
 from chaos.judge import judge
 from chaos.plan import OF_API, Fault
+from chaos.report import lines
 from chaos.run import receiver_size, run
 from chaos.server import Server
 from chaos.site import Site, site
 from chaos.work import jobs
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 CALLS = 3
 """Plain calls a second; the other tasks make about six starts more."""
@@ -71,6 +72,7 @@ def test_no_fault_loses_an_instant_or_starts_one_twice(two: tuple[Stage, Site]) 
     faults = [fault for fault in KINDS if operators.server.can_stop or fault.kind not in OF_API]
     work = jobs(stage.receiver, stage.image, CALLS)
     verdict = judge(run(stage, operators, work, faults, quiet=0, poisoned=True, say=print))
+    print("\n".join(lines(verdict)))
     told = {name: found for name, found in verdict.violations.items() if name in LAWS}
     assert not told, f"{told}\n{verdict.figures}"
     assert verdict.figures["outcomes"]["Started"] > 100
