@@ -6,6 +6,7 @@ a compare-and-swap on its resourceVersion, so that two operators never both begi
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from crontask_core.bonds import bond, owner
 from crontask_core.errors import FieldError
 from crontask_core.history import STRAY_SECONDS
 from crontask_core.manifests import execution_labels
-from crontask_core.model import ExecutionSpec, Phase, TaskSpec
+from crontask_core.model import FINAL_PHASES, ExecutionSpec, Phase, TaskSpec
 from crontask_core.names import Key
 from crontask_core.planning.overlap import Load, Start, concurrency_limit, make_room, queue_limit
 from crontask_kube.client import ApiClient
@@ -35,6 +36,17 @@ LONGEST_WAIT = 30.0
 ON_PURPOSE = frozenset({"Overlap", "Limit", "Stopped", "Suspended", "Disabled", "GroupSuspended", "Frozen", "Calendar"})
 """Reasons for which an execution is not begun although nothing is wrong."""
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An execution that is to be decided on, as it was seen."""
+
+    key: Key
+    body: dict[str, Any]
+    spec: ExecutionSpec
+    term: int
+    """What is decided counts in this term only, see `ByHand.forget_all`."""
 
 
 class ByHand:
@@ -61,12 +73,25 @@ class ByHand:
         self._placing: dict[Key, Key] = {}
         """Executions that just take their place in the line, and their tasks."""
         self._tries: dict[Key, int] = {}
+        self._terms = 0
+        """How often the shard was lost: whoever holds it next, this replica too, decides anew on what was not begun."""
 
     def accept(self, key: Key, body: dict[str, Any], spec: ExecutionSpec) -> None:
         """Begins the execution, or ends it with the reason why it cannot be begun."""
         if key not in self._accepting:
             self._accepting.add(key)
-            self._crew.submit(lambda: self._accept(key, body, spec))
+            asked = Asked(key, body, spec, self._terms)
+            self._crew.submit(lambda: self._accept(asked))
+
+    def forget_all(self) -> None:
+        """Decides on nothing more that was seen so far: the shard is somebody else's."""
+        self._terms += 1
+        self._accepting.clear()
+        self._placing.clear()
+        self._tries.clear()
+
+    def _over(self, asked: Asked) -> bool:
+        return asked.term != self._terms
 
     def deals_with(self, key: Key) -> bool:
         """Whether the execution is being decided on."""
@@ -83,16 +108,25 @@ class ByHand:
         except KubeError as error:
             log.warning("the execution cannot be refused", execution=str(key), error=str(error))
 
-    async def _accept(self, key: Key, body: dict[str, Any], spec: ExecutionSpec) -> None:
+    async def _accept(self, asked: Asked) -> None:
+        key = asked.key
         try:
-            await self._decide(key, body, spec)
-            self._tries.pop(key, None)
+            if not self._over(asked):
+                await self._decide(asked)
+            again = False
         except KubeError as error:
             # Changed meanwhile, or the API server does not answer: the events that tell may have come already.
             log.warning("the execution cannot be begun yet", execution=str(key), error=str(error))
-            self._ask_again(key)
+            again = True
         finally:
-            self._accepting.discard(key)
+            if not self._over(asked):
+                self._accepting.discard(key)
+        if self._over(asked):
+            return
+        if again:
+            self._ask_again(key)
+        else:
+            self._tries.pop(key, None)
 
     def _ask_again(self, key: Key) -> None:
         tries = self._tries.get(key, 0)
@@ -100,44 +134,57 @@ class ByHand:
             self._tries.pop(key, None)  # the resync finds it
             return
         self._tries[key] = tries + 1
-        wait = min(2.0**tries, LONGEST_WAIT)
-        asyncio.get_running_loop().call_later(wait, self._crew.submit, lambda: self._look(key))
+        wait, term = min(2.0**tries, LONGEST_WAIT), self._terms
+        asyncio.get_running_loop().call_later(wait, self._crew.submit, lambda: self._look(key, term))
 
-    async def _look(self, key: Key) -> None:
-        """Asks for the execution, and decides on it as it is now."""
+    async def _look(self, key: Key, term: int) -> None:
+        """Asks for the execution, and decides on it as it is now.
+
+        One that is said to run, or to wait, and that is not known was claimed by us, and the answer was lost.
+        """
+        if term != self._terms:
+            return
         try:
             body = await self._api.get(EXECUTIONS, key.namespace, key.name)
         except NotFound:
-            self._tries.pop(key, None)
-            return
+            body = None
         except KubeError:
-            self._ask_again(key)
+            if term == self._terms:
+                self._ask_again(key)
             return
-        if (body.get("status") or {}).get("phase", "Pending") == "Pending" and key not in self._index.runs:
+        if term != self._terms:
+            return
+        phase = (body.get("status") or {}).get("phase", "Pending") if body is not None else ""
+        if body is None or phase in FINAL_PHASES or key in self._index.runs:
+            self._tries.pop(key, None)
+        else:
             self.accept(key, body, ExecutionSpec.model_validate(body["spec"]))
 
-    async def _decide(self, key: Key, body: dict[str, Any], spec: ExecutionSpec) -> None:
+    async def _decide(self, asked: Asked) -> None:
+        key, spec = asked.key, asked.spec
         task = await self.task(Key(key.namespace, spec.task_ref.name))
-        run = self._run(key, body, spec, task)
+        if self._over(asked):
+            return
+        run = self._run(key, asked.body, spec, task)
         if task is None:
             missing = f'There is no CronTask "{spec.task_ref.name}" in this namespace.'
             run.kept_seconds = STRAY_SECONDS
-            await self._refuse(run, task, body, "TaskNotFound", missing)
+            await self._refuse(asked, run, task, "TaskNotFound", missing)
         elif task.problem:
-            await self._refuse(run, task, body, task.problem_reason, task.problem)
+            await self._refuse(asked, run, task, task.problem_reason, task.problem)
         elif spec.trigger == "Backfill" and spec.parent is None:
-            await self._refuse(run, task, body, "InvalidSpec", "spec.backfill is not set; say from when to when")
+            await self._refuse(asked, run, task, "InvalidSpec", "spec.backfill is not set; say from when to when")
         elif spec.stop or (spec.trigger == "Backfill" and not self.still_wanted(key)):
-            await self._refuse(run, task, body, "Stopped", "The execution was stopped before it began.")
+            await self._refuse(asked, run, task, "Stopped", "The execution was stopped before it began.")
         elif spec.trigger == "After" and (why := self._rests(task)):
-            await self._refuse(run, task, body, why, "The task rests now: it runs after no other meanwhile.")
+            await self._refuse(asked, run, task, why, "The task rests now: it runs after no other meanwhile.")
         else:
             try:
                 run.spec_bytes = task.spec_with(spec.overrides)
             except FieldError as error:
-                await self._refuse(run, task, body, "NotOverridable", str(error))
+                await self._refuse(asked, run, task, "NotOverridable", str(error))
                 return
-            await self._begin(run, task, body)
+            await self._begin(asked, run, task)
 
     def _rests(self, task: Task) -> str:
         """Why nothing but somebody's wish runs the task now; empty where something else may."""
@@ -175,18 +222,20 @@ class ByHand:
             version=meta["resourceVersion"],
         )
 
-    async def _refuse(self, run: Run, task: Task | None, body: dict[str, Any], reason: str, message: str) -> None:
+    async def _refuse(self, asked: Asked, run: Run, task: Task | None, reason: str, message: str) -> None:
         """Ends the execution; with labels and owner, so that history limits and deletion reach it too.
 
         Raises Conflict where somebody changed it meanwhile: what was read of it may be long past.
         """
-        metadata = {"resourceVersion": run.version, **execution_metadata(run, task, body)}
+        metadata = {"resourceVersion": run.version, **execution_metadata(run, task, asked.body)}
         await self._api.patch(EXECUTIONS, run.key.namespace, run.key.name, {"metadata": metadata})
+        if self._over(asked):
+            return
         self._index.add_run(run)
         phase: Phase = "Cancelled" if reason in ON_PURPOSE else "Failed"
         self._executions.finish(run, phase, reason, message)
 
-    async def _begin(self, run: Run, task: Task, body: dict[str, Any]) -> None:
+    async def _begin(self, asked: Asked, run: Run, task: Task) -> None:
         spec, load = task.spec(), self._load(task)
         limit = concurrency_limit(spec)
         if run.trigger == "Backfill" and limit is not None and (load.waiting or len(load.active) >= limit):
@@ -196,39 +245,43 @@ class ByHand:
             if load.waiting >= queue_limit(spec):
                 self._line.turn_away(run)
                 if run.trigger != "Backfill":
-                    await self._refuse(run, task, body, *_no_place(load))
+                    await self._refuse(asked, run, task, *_no_place(load))
                 return
-            await self._wait(run, task, body, "GroupLimit")
+            await self._wait(asked, run, task, "GroupLimit")
             return
         if room.queued:
-            await self._wait(run, task, body, "Overlap")
+            await self._wait(asked, run, task, "Overlap")
             return
         if not room.starts:
-            await self._refuse(run, task, body, *_busy(spec, load))
+            await self._refuse(asked, run, task, *_busy(spec, load))
             return
         # Known before the claim, so that an instant that comes meanwhile sees it as active.
         self._index.add_run(run)
         try:
-            await claim(self._api, run, metadata=execution_metadata(run, task, body))
+            await claim(self._api, run, metadata=execution_metadata(run, task, asked.body))
         except KubeError:
-            self._index.remove_run(run)
+            if not self._over(asked):
+                self._index.remove_run(run)
             raise
+        if self._over(asked):
+            return  # the next holder has found it, Pending or Running
         for name in room.stops:
             if (other := task.runs.get(name)) is not None:
                 self._executions.stop(other, "Replaced")
         self._executions.begin_claimed(run)
 
-    async def _wait(self, run: Run, task: Task, body: dict[str, Any], reason: str) -> None:
+    async def _wait(self, asked: Asked, run: Run, task: Task, reason: str) -> None:
         """The execution takes its place in the line."""
         run.reason, run.message = reason, MESSAGES[reason]
         # Reserved before the claim, so that of several made at once no more than queueLimit wait.
         self._placing[run.key] = task.key
         try:
-            await claim(self._api, run, "Queued", execution_metadata(run, task, body))
-            if run.key not in self._index.runs:
+            await claim(self._api, run, "Queued", execution_metadata(run, task, asked.body))
+            if not self._over(asked) and run.key not in self._index.runs:
                 self._line.add(task, run, reason)
         finally:
-            del self._placing[run.key]
+            if not self._over(asked):
+                del self._placing[run.key]
 
     def _load(self, task: Task) -> Load:
         """What the task has under way; places in its line that are just being taken are taken."""

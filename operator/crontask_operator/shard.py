@@ -197,6 +197,7 @@ class Shard(Wiring):
             self.companion_statuses,
             self.gates,
             self.sweeper,
+            self.by_hand,
             self.backfills,
             self.notifier,
             self.elsewhere,

@@ -143,7 +143,7 @@ class Wiring:
         self.notifier = self._notifier(recorder)
         self.reviewer = Reviewer(index, self.companions, setting, clock)
         self._wire_instants(recorder, accounts, notices)
-        by_hand = ByHand(
+        self.by_hand = by_hand = ByHand(
             index,
             self.api,
             clock,

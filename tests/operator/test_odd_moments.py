@@ -92,6 +92,49 @@ async def test_a_run_now_survives_an_api_that_does_not_answer(world: World) -> N
     assert len(world.pods_made()) == 1
 
 
+def take_the_shard(world: World) -> None:
+    """Somebody else holds the shard from now on, and never renews: who held it gets it back some seconds later."""
+    name, space = "crontask-shard-0", "crontask-system"
+    renewed = world.server.object(LEASES, name, space)["spec"]["renewTime"]
+    spec = {"holderIdentity": "other", "renewTime": renewed, "leaseTransitions": 9}
+    world.server.edit(LEASES, name, {"spec": spec}, namespace=space)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before-it-is-claimed", "after-it-is-claimed"])
+@pytest.mark.parametrize("seconds", [0.5, 30])
+async def test_a_run_now_whose_claim_hangs_while_the_shard_is_lost_and_won(
+    world: World, after: bool, seconds: float
+) -> None:
+    world.pod_task(schedule="@manual")
+    world.kubelet()
+    operator = world.start()
+    await until(world, "11:59:55")
+    held = world.server.hold("patch", EXECUTIONS, after=after)
+    world.by_hand("x")
+    await asyncio.sleep(0.2)
+    take_the_shard(world)
+    await asyncio.sleep(seconds)
+    assert operator.shards[0].leadership.holding == (seconds > 10)
+    held.set()
+    await until(world, "12:01:00")
+    assert phase(world, "x") == "Succeeded"
+    assert world.pods_made() == ["x-1"]
+
+
+async def test_a_run_now_whose_claim_was_never_answered(world: World) -> None:
+    world.pod_task(schedule="@manual")
+    world.kubelet()
+    world.start()
+    await until(world, "11:59:55")
+    world.server.drop("patch", EXECUTIONS, times=1000, after=True)
+    world.by_hand("x")
+    await until(world, "12:01:00")
+    world.server.heal()
+    await until(world, "12:02:00")
+    assert phase(world, "x") == "Succeeded"
+    assert world.pods_made() == ["x-1"]
+
+
 async def test_a_record_that_is_refused_leaves_the_pod_alone(world: World) -> None:
     world.pod_task(schedule="0 12 * * *")
     world.kubelet(30)
@@ -208,10 +251,7 @@ async def test_a_lost_shard_lets_the_rest_of_the_loop_go_on(world: World) -> Non
     world.task(schedule="* * * * * *")
     operator = world.start()
     await until(world, "12:00:00.500")
-    name, space = "crontask-shard-0", "crontask-system"
-    renewed = world.server.object(LEASES, name, space)["spec"]["renewTime"]
-    spec = {"holderIdentity": "other", "renewTime": renewed, "leaseTransitions": 9}
-    world.server.edit(LEASES, name, {"spec": spec}, namespace=space)
+    take_the_shard(world)
     await until(world, "12:00:02")
     assert not operator.shards[0].leadership.holding
 

@@ -48,18 +48,18 @@ def from_text(text: str, at: datetime) -> Dump:
     return Dump(at, by_kind["CronTask"], by_kind["CronTaskExecution"], by_kind["CronTask"])
 
 
-def kubectl(arguments: Iterable[str], namespace: str) -> Ask:
-    """`kubectl get` as a function; `arguments` come before the verb. Raises Unreadable."""
+def kubectl(arguments: Iterable[str], namespace: str, seconds: float = SECONDS) -> Ask:
+    """`kubectl get` as a function; `arguments` come before the verb. Raises Unreadable, also after so many seconds."""
     where = [f"--namespace={namespace}"] if namespace else ["--all-namespaces"]
 
     def ask(kind: str) -> Any:
         command = ["kubectl", *arguments, "get", kind, *where, "--output=json"]
         try:
-            run = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+            run = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
         except FileNotFoundError:
             raise Unreadable("there is no kubectl on PATH; install it, or give a dump with --dump") from None
         except subprocess.TimeoutExpired:
-            raise Unreadable(f"kubectl get {kind} had no answer in {SECONDS} s") from None
+            raise Unreadable(f"kubectl get {kind} had no answer in {seconds:g} s") from None
         if run.returncode:
             raise Unreadable(f"kubectl get {kind}: {run.stderr.strip()}")
         return json.loads(run.stdout)

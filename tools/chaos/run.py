@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
 from pathlib import Path
-from typing import Any
 
 from live.apiwitness import ApiWitness
 from live.etcd import EtcdWitness
 from live.stories import Stage, until
 
-from audit.dump import from_cluster, machine_now
+from audit.dump import Unreadable, from_cluster, kubectl, machine_now
 from audit.report import Report, audit, until_clean
 from chaos import acts, poison
 from chaos.books import FINAL, Books
@@ -27,6 +26,7 @@ LOOK = 0.5
 PATIENCE = 120.0
 STOP_SECONDS = 60.0
 """So long an orderly stop may take; then it is ended."""
+READ_SECONDS = 180.0
 AUDIT_SECONDS = 90.0
 
 
@@ -160,10 +160,11 @@ def _settle(stage: Stage, site: Site, seen: Seen, say: Callable[[str], None]) ->
     stage.apply(*(job.ending(today()) for job in seen.jobs.values()))
     _hope(seen, at_rest, "what has begun ends")
 
-    def ask(kind: str) -> Any:
-        return stage.kubectl.ok("get", kind, "-o", "json").body
-
-    seen.audited = until_clean(lambda: audit(from_cluster(ask, machine_now)), AUDIT_SECONDS)
+    ask = kubectl([f"--kubeconfig={stage.kubectl.kubeconfig}"], stage.kubectl.namespace, READ_SECONDS)
+    try:
+        seen.audited = until_clean(lambda: audit(from_cluster(ask, machine_now)), AUDIT_SECONDS)
+    except Unreadable as error:  # what the other witnesses saw is not to be lost with it
+        seen.broken.append(f"the auditor: {error}")
 
 
 def _hope(seen: Seen, look: Callable[[], bool], what: str) -> bool:
