@@ -6,6 +6,7 @@ way is picked up during the take-over only: later, an execution that says Runnin
 and is not ours can only be an old event of one that has ended.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from crontask_core.bonds import mark_of, uid_of
 from crontask_core.errors import FieldError
 from crontask_core.history import Ended
 from crontask_core.model import BY_SCHEDULE, FINAL_PHASES, Attempt, ExecutionSpec, ExecutionStatus
-from crontask_core.names import ANNOTATION_SCHEDULED_AT, LABEL_ATTEMPT, LABEL_TRIGGER, Key
+from crontask_core.names import ANNOTATION_SCHEDULED_AT, LABEL_ATTEMPT, LABEL_TRIGGER, Key, key_of
 from crontask_core.planning.execution import StopReason
 from crontask_core.pods import pod_facts
 from crontask_kube.clock import Clock
@@ -58,6 +59,17 @@ class Adoption:
         self._sweeper, self._keeper = sweeper, keeper
         self._elsewhere = elsewhere
         self.leading = False
+        self._meanwhile: dict[Key, dict[str, Any] | None] | None = None
+        """During a take-over: what the watch tells of executions after they were listed; None for one that has ended
+        or is gone."""
+
+    def expect(self) -> None:
+        """A take-over is about to list what has not ended: from now on every change of it is kept."""
+        self._meanwhile = {}
+
+    def leave(self) -> None:
+        """This replica no longer leads, or its take-over has come to nothing."""
+        self.leading, self._meanwhile = False, None
 
     def execution_seen(self, body: dict[str, Any]) -> None:
         """An execution exists in this state."""
@@ -69,6 +81,8 @@ class Adoption:
             return
         if body["spec"].get("stop"):
             self._executions.stop_finishing(key)
+        if self._meanwhile is not None:
+            self._meanwhile[key] = None if phase in FINAL_PHASES else body
         if phase in FINAL_PHASES:
             self._ended_seen(key, body)
         else:
@@ -154,6 +168,8 @@ class Adoption:
         self._backfills.gone(key)
         if not self.leading:
             self._dependents.gone(key)
+        if self._meanwhile is not None:
+            self._meanwhile[key] = None
         self._executions.stop_finishing(key)
         run = self._index.runs.get(key)
         if run is not None and run.stored and run.phase not in FINAL_PHASES:
@@ -225,21 +241,49 @@ class Adoption:
     ) -> None:
         """Picks up everything that an earlier leader left.
 
-        `executions` are all that have not ended, `backfills` all of backfills, ended or not; what else has ended
-        has been seen.
+        `executions` are all that had not ended after `expect`, `backfills` all of backfills, ended or not; what else
+        has ended has been seen.
         """
-        self.leading = True
+        executions = self._as_told_since(executions)
+        self.leading, self._meanwhile = True, None
         self._backfills.take_over(backfills)
         left = await gradually(executions, self._left_over)
         await gradually(executions, self.execution_seen)
         self._dependents.take_over()
         left += await gradually(pods, self._pod_without_record)
         await gradually(pods, self.pod_seen)
-        for run in dict.fromkeys(left):
-            if run is not None and self._index.runs.get(run.key) is run:
+        self.resume(run for run in dict.fromkeys(left) if run is not None)
+        self._backfills.resume()
+
+    def abandoned(self, body: dict[str, Any]) -> Run | None:
+        """An execution that has begun by what was just read, and that nobody follows (which must not be); the run is to
+        be resumed once its pod is known. None for others."""
+        key = key_of(body)
+        is_followed = key in self._index.runs or self._by_hand.deals_with(key)
+        if not self.leading or is_followed or key in self._index.strays or self._remembers(key, body["spec"]):
+            return None
+        run = self._left_over(body)
+        if run is not None:
+            log.error("an execution was followed by nobody", execution=str(key), phase=run.phase)
+        return run
+
+    def resume(self, runs: Iterable[Run]) -> None:
+        """Goes on with runs that were left over, as far as they have not ended meanwhile."""
+        for run in runs:
+            if self._index.runs.get(run.key) is run:
                 for part in run.parts or (run,):
                     self._executions.guarded(part, self._resume)
-        self._backfills.resume()
+
+    def _as_told_since(self, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What was listed, and what has changed since: made, edited, ended, deleted."""
+        told = self._meanwhile or {}
+        open_now = {key_of(body): body for body in listed}
+        for key, body in told.items():
+            if body is None:
+                open_now.pop(key, None)
+            elif key not in open_now or is_later(_version(body), _version(open_now[key])):
+                open_now[key] = body
+        return list(open_now.values())
 
     def _left_over(self, body: dict[str, Any]) -> Run | None:
         """The run that an unfinished record stands for; None for others."""
@@ -358,6 +402,11 @@ class Adoption:
             self._executions.advance(run)
         else:
             self.pod_vanished(run, attempt.pod or "")
+
+
+def _version(body: dict[str, Any]) -> str:
+    version: str = body["metadata"]["resourceVersion"]
+    return version
 
 
 def _read(body: dict[str, Any]) -> tuple[ExecutionSpec, ExecutionStatus]:

@@ -255,6 +255,14 @@ class ByHand:
         if not room.starts:
             await self._refuse(asked, run, task, *_busy(spec, load))
             return
+        if await self._claimed(asked, run, task):
+            for name in room.stops:
+                if (other := task.runs.get(name)) is not None:
+                    self._executions.stop(other, "Replaced")
+            self._executions.begin_claimed(run)
+
+    async def _claimed(self, asked: Asked, run: Run, task: Task) -> bool:
+        """Whether it is ours to begin; where the shard was lost meanwhile its next holder finds it, claimed or not."""
         # Known before the claim, so that an instant that comes meanwhile sees it as active.
         self._index.add_run(run)
         try:
@@ -263,12 +271,7 @@ class ByHand:
             if not self._over(asked):
                 self._index.remove_run(run)
             raise
-        if self._over(asked):
-            return  # the next holder has found it, Pending or Running
-        for name in room.stops:
-            if (other := task.runs.get(name)) is not None:
-                self._executions.stop(other, "Replaced")
-        self._executions.begin_claimed(run)
+        return not self._over(asked)
 
     async def _wait(self, asked: Asked, run: Run, task: Task, reason: str) -> None:
         """The execution takes its place in the line."""

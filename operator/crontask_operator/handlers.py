@@ -6,8 +6,11 @@ An exception must not escape a handler, because Kopf would log it and go on.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from contextvars import ContextVar, copy_context
+from functools import partial
 from typing import Any, cast
+from weakref import WeakSet
 
 import aiohttp
 import kopf
@@ -22,6 +25,8 @@ from crontask_operator.admission import Admission
 Receive = Callable[[str, str | None, dict[str, Any]], None]
 """Called with the plural, the event's type (None for what a listing found) and the object."""
 
+_of_kopf: ContextVar[WeakSet[asyncio.Task[Any]] | None] = ContextVar("tasks of Kopf", default=None)
+"""Where the tasks are noted that are made in this context; Kopf's tasks hand it on to those that they make."""
 CANCEL_ROUNDS = 10
 LOOK_SECONDS = 5.0
 """How often it is looked whether Kopf watches every kind that it should; what it does not for two looks is an error."""
@@ -118,29 +123,32 @@ async def watch(
 
     `ready` is set when Kopf has started and has put its own signal handlers in place.
     """
-    before = asyncio.all_tasks()
+    made, ours = WeakSet[asyncio.Task[Any]](), copy_context()
     insights, sessions = Insights(), list[aiohttp.ClientSession]()
     kopf_settings = kopf_settings or settings()
     if admission is not None:
         kopf_settings.admission.server = admission.serve
-    roots = await kopf.spawn_tasks(
-        # Kopf would ask for the user's name otherwise, which a container without such a user cannot tell.
-        identity=cast(Any, "crontask-operator"),
-        registry=registry(receive, connection, sessions, admission),
-        insights=insights,
-        memories=Memoryless(),
-        settings=kopf_settings,
-        clusterwide=not namespaces,
-        namespaces=namespaces,
-        standalone=True,
-        ready_flag=ready,
-        stop_flag=stop,
-    )
-    ends = [*roots, asyncio.create_task(_unwatched(insights))]
+    asyncio.get_running_loop().set_task_factory(_made)
+    begun = _of_kopf.set(made)
     try:
+        roots = await kopf.spawn_tasks(
+            # Kopf would ask for the user's name otherwise, which a container without such a user cannot tell.
+            identity=cast(Any, "crontask-operator"),
+            registry=registry(partial(ours.run, receive), connection, sessions, admission),
+            insights=insights,
+            memories=Memoryless(),
+            settings=kopf_settings,
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+            standalone=True,
+            ready_flag=ready,
+            stop_flag=stop,
+        )
+        ends = [*roots, asyncio.create_task(_unwatched(insights))]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await _end_all_but(before)
+        _of_kopf.reset(begun)
+        await _end(made)
         for session in sessions:
             await session.close()
     for root in ends:
@@ -164,14 +172,25 @@ async def _unwatched(insights: Insights) -> None:
         missing = now
 
 
-async def _end_all_but(before: set[asyncio.Task[Any]]) -> None:
-    """Cancels what Kopf has created, again and again.
+def _made(
+    loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any] | Generator[Any, None, Any], **options: Any
+) -> asyncio.Task[Any]:
+    """Makes a task, and notes it where Kopf makes it."""
+    task = asyncio.Task(cast(Coroutine[Any, Any, Any], coro), loop=loop, **options)
+    if (made := _of_kopf.get()) is not None:
+        made.add(task)
+    return task
+
+
+async def _end(made: WeakSet[asyncio.Task[Any]]) -> None:
+    """Cancels what Kopf has created, again and again, and nothing else: our jobs have tasks of their own under way.
 
     `kopf.run_tasks` cancels once and then waits without bound; a watcher whose stream ends in that very moment
-    swallows the cancellation (seen with 1.45.2 when another watcher had failed).
+    swallows the cancellation (seen with 1.45.2 when another watcher had failed). And it cancels every task of the
+    loop that is younger than itself, whoever has made it.
     """
     for _ in range(CANCEL_ROUNDS):
-        left = asyncio.all_tasks() - before
+        left = [task for task in made if not task.done()]
         if not left:
             return
         for task in left:

@@ -18,7 +18,7 @@ from crontask_kube.errors import NotFound
 from crontask_kube.resources import EXECUTIONS, TASKS, Resource
 from crontask_operator.adoption import Adoption
 from crontask_operator.companions import Companions
-from crontask_operator.index import Index, Task
+from crontask_operator.index import Index, Run, Task
 from crontask_operator.isolation import SLICE, each, gradually
 from crontask_operator.lists import NAMED, Lists
 from crontask_operator.openpods import OpenPods
@@ -92,20 +92,21 @@ class Resync:
                     self._adoption.execution_gone(key, task.key)
         for key in self._index.strays.keys() - listed:
             self._index.strays.pop(key, None)
-        for key in listed - self._known_executions():
-            await self._check_execution(key)
+        left = [run for key in listed - self._known_executions() for run in await self._check_execution(key)]
         await self._open_pods.look()
+        self._adoption.resume(left)
 
     def _known_executions(self) -> set[Key]:
         return {key for key, _ in self._index.ended()} | self._index.runs.keys()
 
-    async def _check_execution(self, key: Key) -> None:
-        """Asks for an execution that no event has told of."""
+    async def _check_execution(self, key: Key) -> list[Run]:
+        """Asks for an execution that no event has told of. Returns its run, where it has begun and is to go on."""
         try:
             body = await self._api.get(EXECUTIONS, key.namespace, key.name)
         except NotFound:
-            return
+            return []
         each([body], self._adoption.execution_seen)
+        return [run for run in each([body], self._adoption.abandoned) if run is not None]
 
     async def _check(self, key: Key) -> None:
         """Asks for one task, and believes the answer."""

@@ -188,7 +188,8 @@ class Shard(Wiring):
         self._forget()
 
     def _forget(self) -> None:
-        self.adoption.leading = self.companions.complete = False
+        self.adoption.leave()
+        self.companions.complete = False
         self.line.leave()
         self.executions.leave()
         for queue in (

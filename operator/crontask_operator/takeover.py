@@ -65,6 +65,7 @@ class TakeOver:
             await self._know_all(kind, bodies)
         self._companions.all_known()
         before = set(self._index.tasks)
+        self._adoption.expect()
         tasks, executions, pods = await asyncio.gather(
             self._lists.texts(TASKS), self._lists.bodies(EXECUTIONS, fields=OPEN), self._lists.bodies(PODS, MANAGED)
         )

@@ -16,9 +16,9 @@ CALL: Body = {"url": "http://127.0.0.1:8099/never"}
 def asked(dry_kubectl: Kubectl) -> Iterator[Kubectl]:
     runner = dry_kubectl.within(f"crontask-test-{secrets.token_hex(4)}")
     runner.ok("create", "namespace", runner.namespace)
-    bad = task("bad", schedule="61 * * * *", http=CALL)
-    # An operator that has just begun is ready before its webhook is, and without one everything is taken.
-    until(lambda: runner.create(bad, dry=True).code != 0, "the webhook is asked", 25)
+    after_nobody = task("t", after=[{"task": "nobody"}], http=CALL)
+    # An operator that has just begun is ready before its webhook is, and knows all tasks once it has taken over.
+    until(lambda: "not known yet" in runner.create(after_nobody, dry=True).err, "the webhook knows all tasks", 25)
     yield runner
     runner.ok("delete", "namespace", runner.namespace, "--wait=false")
 

@@ -7,7 +7,7 @@ with short waits. The traps are those of `docs/architecture.md`, section "Kopf".
 import asyncio
 import gc
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -52,6 +52,7 @@ class Process:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
         self.operator: Operator | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
         self._thread.start()
@@ -61,12 +62,18 @@ class Process:
         await asyncio.to_thread(self._thread.join, 20)
         assert not self._thread.is_alive()
 
+    def in_its_loop(self, do: Callable[[Operator], None]) -> None:
+        """Does something with the operator where it lives."""
+        assert self._loop is not None
+        assert self.operator is not None
+        self._loop.call_soon_threadsafe(do, self.operator)
+
     def tasks(self) -> set[str]:
         """Names of the tasks that it knows."""
         return {key.name for key in list(self.operator.shards[0].index.tasks)} if self.operator else set()
 
     async def _live(self) -> None:
-        clock, metrics = SystemClock(), Metrics()
+        clock, metrics, self._loop = SystemClock(), Metrics(), asyncio.get_running_loop()
         api = ApiClient(self._server.connection, clock=clock, observe=metrics.call)
         self.operator = operator = Operator(
             self._settings,
@@ -173,6 +180,25 @@ async def test_answers_that_last_longer_than_kopfs_patience(server: FakeApiServe
         server.heal()
         server.put(TASKS, {"metadata": {"name": "late"}, "spec": EVERY_SECOND})
         await some_more(server, "late")
+
+
+async def test_a_job_with_tasks_of_its_own_outlives_kopf(server: FakeApiServer) -> None:
+    """A take-over asks for several things at once, a request's body is written by a task."""
+    ended = threading.Event()
+
+    async def job() -> None:
+        await asyncio.gather(asyncio.sleep(3.0), asyncio.sleep(3.0))
+        ended.set()
+
+    async with operating(server) as process:
+        begun = len(server.seen("list", CRDS))
+        for verb in ("list", "watch"):
+            server.fail(verb, TASKS, times=1000, status=403, reason="Made")
+        process.in_its_loop(lambda operator: operator.shards[0].writers.submit(job))
+        server.end_watches()
+        await server.until(lambda: len(server.seen("list", CRDS)) > begun + 1, 10)  # it is started again and again
+        server.heal()
+        assert await asyncio.to_thread(ended.wait, 10)
 
 
 async def test_a_kind_of_which_discovery_tells_too_late(server: FakeApiServer, monkeypatch: pytest.MonkeyPatch) -> None:

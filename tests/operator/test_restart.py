@@ -344,6 +344,55 @@ async def test_a_take_over_that_the_shard_is_lost_in_leaves_nothing_behind(world
     assert (shard.taken_over, shard.adoption.leading, list(shard.index.runs)) == (False, False, [])
 
 
+def taking_over(world: World) -> asyncio.Event:
+    """An operator whose take-over has listed executions and goes on once the event is set."""
+    world.start("a")
+    return world.server.hold("list", TASKS)
+
+
+async def test_what_is_made_during_a_take_over_is_run(world: World) -> None:
+    world.pod_task("t", "@manual")
+    world.kubelet()
+    listed = taking_over(world)
+    await until(world, "11:59:53")
+    world.by_hand("x")
+    await until(world, "11:59:54")
+    listed.set()
+    await until(world, "12:00:10")
+    assert world.outcomes() == [("x", "Succeeded", "Completed")]
+
+
+async def test_what_is_deleted_or_to_be_stopped_during_a_take_over_is_not_run(world: World) -> None:
+    world.pod_task("t", "@manual")
+    world.kubelet()
+    for name in ("gone", "stopped"):
+        world.by_hand(name)
+    listed = taking_over(world)
+    await until(world, "11:59:53")
+    world.server.remove(EXECUTIONS, "gone")
+    world.server.edit(EXECUTIONS, "stopped", {"spec": {"stop": True}})
+    await until(world, "11:59:54")
+    listed.set()
+    await until(world, "12:00:10")
+    assert world.outcomes() == [("stopped", "Cancelled", "Stopped")]
+    assert world.pods_made() == []
+
+
+@pytest.mark.parametrize("pod", [True, False], ids=["pod", "http"])
+async def test_the_resync_goes_on_with_what_nobody_follows(world: World, pod: bool) -> None:
+    """That must not be; were it so after all, nobody would be told, and the execution would run for ever."""
+    (world.pod_task if pod else world.task)("t", "@manual")
+    world.kubelet()
+    shard = world.start(resync_seconds=60.0).shards[0]
+    await until(world, "11:59:55")
+    world.by_hand("x")
+    await asyncio.sleep(0.05)
+    run = next(iter(shard.index.runs.values()))
+    shard.executions.drop(run)
+    await until(world, "12:02:10")
+    assert world.outcomes() == [("x", "Succeeded", "Completed") if pod else ("x", "Lost", "Lost")]
+
+
 async def test_an_older_state_of_a_record_never_follows_a_newer_one(world: World) -> None:
     """The end of the first attempt is still being written when the second one is to be recorded, and sent."""
     world.receiver.answers, world.receiver.seconds = [CallFacts(http_status=500, sent=True)] * 9, 0.7
