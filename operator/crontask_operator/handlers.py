@@ -8,7 +8,6 @@ An exception must not escape a handler, because Kopf would log it and go on.
 import asyncio
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextvars import ContextVar, copy_context
-from functools import partial
 from typing import Any, cast
 from weakref import WeakSet
 
@@ -134,7 +133,7 @@ async def watch(
         roots = await kopf.spawn_tasks(
             # Kopf would ask for the user's name otherwise, which a container without such a user cannot tell.
             identity=cast(Any, "crontask-operator"),
-            registry=registry(partial(ours.run, receive), connection, sessions, admission),
+            registry=registry(lambda *event: ours.run(receive, *event), connection, sessions, admission),
             insights=insights,
             memories=Memoryless(),
             settings=kopf_settings,
