@@ -20,7 +20,7 @@ help: ## Print this list
 install: ## Make .venv with every locked package (done by the other verbs when needed)
 	@sh tools/install.sh
 
-up: install ## Start a cluster with CronTask, or what is missing of it; ready when the command returns
+up: install ## Start a cluster with CronTask, or what is missing of it (fewer OPERATORS: stop some); ready when it returns
 	@$(cluster) up
 
 down: install ## Take the cluster and everything that came with it away

@@ -16,7 +16,7 @@ def options(argv: list[str], *, results: Path) -> argparse.Namespace:
     default = Sizes()
     parser = argparse.ArgumentParser(prog="bench", description=_ABOUT)
     add = parser.add_argument
-    add("rows", nargs="*", choices=[[], *MEASURED], metavar="ROW", help=", ".join(MEASURED))
+    add("rows", nargs="*", type=_row, metavar="ROW", help=", ".join(MEASURED))
     add("--repetitions", type=int, default=default.repetitions, help="turns of each contestant")
     add("--burst", type=int, nargs="+", default=list(default.burst), help="tasks due at one instant")
     add("--idle", type=int, default=default.idle, help="tasks that wait")
@@ -35,6 +35,12 @@ def options(argv: list[str], *, results: Path) -> argparse.Namespace:
     if asked.repetitions < 1:
         parser.error("--repetitions: at least 1 is needed")
     return asked
+
+
+def _row(name: str) -> str:
+    if name not in MEASURED:
+        raise argparse.ArgumentTypeError(f"there is no row {name!r}; choose from {', '.join(MEASURED)}")
+    return name
 
 
 def sizes(asked: argparse.Namespace) -> Sizes:

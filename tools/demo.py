@@ -106,7 +106,9 @@ def _apply_examples(client: Kubectl, env: Mapping[str, str]) -> dict[str, tuple[
     first: dict[str, tuple[str, str]] = {}
     for file in sorted((CHECKOUT / "examples").glob("*.yaml")):
         text = with_stand_ins(file.read_text(), env)
-        print(client.run("apply", "--server-side", "--filename", "-", text=text), end="", flush=True)
+        print(
+            client.run("apply", "--server-side", "--force-conflicts", "--filename", "-", text=text), end="", flush=True
+        )
         for kind, namespace, name in tasks(text):
             first.setdefault(kind, (namespace, name))
     return first

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from crontask_cli import next_runs, why
 
@@ -10,6 +11,7 @@ from crontask_cli import next_runs, why
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs a subcommand and exits with its code: 0 done, 1 the answer is an error, 2 wrong use."""
     parser = argparse.ArgumentParser(prog="kubectl crontask", description="Work with CronTasks.")
+    parser.add_argument("--version", action="version", version=f"kubectl crontask {version('crontask')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     next_runs.add_to(commands)
     why.add_to(commands)

@@ -22,6 +22,7 @@ from crontask_kube.clock import SystemClock
 DEFAULT_COUNT = 5
 MAX_COUNT = 10_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+BY_HAND = ("@manual", "@manually")
 _TASK = re.compile(r"(?:ct|tasks?|crontasks?)/")
 
 
@@ -34,11 +35,18 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("--zone", default="", help="IANA time zone of a text (default: UTC)")
     parser.add_argument("--grammar", default="standard", help="how a text is read (default: standard)")
     parser.add_argument("--from", dest="start", metavar="TIME", help="RFC 3339 time to start after (default: now)")
-    parser.add_argument("--count", type=int, default=DEFAULT_COUNT, help=f"how many (default: {DEFAULT_COUNT})")
+    parser.add_argument("--count", type=_count, default=DEFAULT_COUNT, help=f"how many (default: {DEFAULT_COUNT})")
     parser.add_argument("--name", default="", help="namespace/name that H is drawn from (dkron: the job's name, for ~)")
     parser.add_argument("--batch", action="store_true", help="answer JSON lines of standard input")
     add_cluster(parser)
     parser.set_defaults(run=run)
+
+
+def _count(text: str) -> int:
+    count = int(text) if text.isdecimal() else 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return count
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -75,7 +83,8 @@ def _show(arguments: argparse.Namespace) -> int:
     for at in found:
         sys.stdout.write(shown(arguments.zone, at) + "\n")
     if not found:
-        sys.stdout.write("never again\n")
+        by_hand = arguments.schedule.strip() in BY_HAND
+        sys.stdout.write("by hand alone\n" if by_hand else "never again\n")
     return 0
 
 

@@ -40,6 +40,8 @@ def configure(form: str, level: str) -> None:
     # Kopf says at INFO for each event that its handler succeeded, and at ERROR for each object that the webhook
     # refuses; our handlers let nothing else escape.
     logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)
+    # A line for each object that the webhook is asked about.
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
 
 
 def _last(form: str) -> list[structlog.typing.Processor]:

@@ -126,8 +126,21 @@ def test_people_see_five_from_now(capsys: pytest.CaptureFixture[str]) -> None:
     assert (code, len(out.splitlines()), err) == (0, 5, "")
 
 
+def test_a_count_is_one_or_more(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = shown(capsys, "*/5 * * * *", "--count", "0")
+    assert (code, out) == (2, "")
+    assert "'0' is no number from 1 on" in err
+
+
+def test_people_see_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.startswith("kubectl crontask 0.")
+
+
 def test_people_see_that_nothing_comes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert shown(capsys, "@manual") == (0, "never again\n", "")
+    assert shown(capsys, "@manual") == (0, "by hand alone\n", "")
+    assert shown(capsys, "@at 2020-01-01T00:00:00Z") == (0, "never again\n", "")
 
 
 def test_people_see_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,6 +33,14 @@ def test_a_program_runs_until_it_is_stopped(state: State) -> None:
     assert processes.running(state, "sleeper") is None
 
 
+def test_settings_of_a_program_are_read(state: State) -> None:
+    pid = processes.start(state, "sleeper", ["sleep", "60"], ENV | {"CRONTASK_SHARDS": "2", "OTHER": "x=1"})
+    assert processes.until(lambda: processes.running(state, "sleeper") is not None, 5)
+    assert processes.settings(pid, "CRONTASK_") == {"CRONTASK_SHARDS": "2"}
+    processes.stop(pid)
+    assert processes.settings(pid, "CRONTASK_") is None
+
+
 def test_one_that_ignores_a_polite_request_is_killed(state: State) -> None:
     pid = processes.start(state, "deaf", ["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.1; done"], ENV)
     assert processes.until(lambda: "deaf" in state.log("deaf").read_text(), 5)

@@ -16,6 +16,8 @@ from crontask_operator.program import WRITERS
 from crontask_operator.settings import Settings
 
 GAP_SECONDS = 3.0
+BEFORE = 2.0
+"""Calls so shortly before a crash may not be recorded yet, where fifty are due each second: they are Lost."""
 AFTER = 6.0
 """Seconds after the end of a fault that still belong to it."""
 AFTER_LONG = 20.0
@@ -107,7 +109,7 @@ def figures(seen: Seen, gaps: Sequence[dict[str, float]]) -> dict[str, Any]:
 
 def windows(seen: Seen) -> list[tuple[float, float]]:
     """The times that belong to a fault, until work goes on and some seconds more."""
-    return [(done.began - 1, back + _aftermath(done)) for done, back in recoveries(seen)]
+    return [(done.began - BEFORE, back + _aftermath(done)) for done, back in recoveries(seen)]
 
 
 def recoveries(seen: Seen) -> list[tuple[Done, float]]:

@@ -25,7 +25,7 @@ class Member:
     proxy: Proxy
     clock: Path
     busy: set[str] = field(default_factory=set)
-    """What is being done to it: at most one fault of each sort (`acts.SORT`)."""
+    """What is being done to it: at most one fault of each sort (`acts.Kind.sort`)."""
 
 
 @dataclass(frozen=True)

@@ -115,18 +115,29 @@ def plan_operators(settings: Settings, facts: Facts) -> Facts:
 
 
 def start_operators(settings: Settings, facts: Facts, env: Mapping[str, str]) -> None:
-    """Bring the number of operators to what was asked for, and wait until each is ready."""
+    """Bring number and settings of the operators to what was asked for, and wait until each is ready.
+
+    Those that run with other settings are stopped first: with another number of shards the new ones would only wait.
+    """
     state = settings.state
     stop_operators(state, settings.operators)
     program = Path(sys.executable).parent / "crontask-operator"
-    for number, port in enumerate(facts.operators, 1):
+    shards = {"CRONTASK_SHARDS": str(settings.shards)} | dict(env)
+    wanted = {n: operator_environment(state, n, port, facts, shards) for n, port in enumerate(facts.operators, 1)}
+    for number, own in wanted.items():
+        pid = processes.running(state, operator_name(number))
+        if pid is not None and processes.settings(pid, "CRONTASK_") not in (None, _settings(own)):
+            processes.stop(pid, 30)
+    for number, own in wanted.items():
         if processes.running(state, operator_name(number)) is None:
-            shards = {"CRONTASK_SHARDS": str(settings.shards)}
-            own = operator_environment(state, number, port, facts, shards | dict(env))
             processes.start(state, operator_name(number), [str(program)], own)
     for number, port in enumerate(facts.operators, 1):
         ready = partial(_answers, state, operator_name(number), port, "/readyz")
         processes.wait_ready(state, operator_name(number), ready, settings.wait)
+
+
+def _settings(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name.startswith("CRONTASK_")}
 
 
 def stop_operators(state: State, keep: int = 0) -> None:

@@ -26,9 +26,8 @@ class Kubectl:
         """What kubectl prints; `text` is its standard input. Raises ClusterError with its complaint."""
         result = self._call(args, text)
         if result.returncode:
-            complaint = result.stderr.strip().splitlines() or ["no message"]
             raise ClusterError(
-                f"kubectl {args[0]} failed ({complaint[-1]}): see `make status`, then try `make up` again."
+                f"kubectl {args[0]} failed ({_complaint(result.stderr)}): see `make status`, then try `make up` again."
             )
         return result.stdout
 
@@ -64,3 +63,9 @@ def on_path(environ: Mapping[str, str]) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return found if answer.returncode == 0 else None
+
+
+def _complaint(text: str) -> str:
+    """What is wrong; hints and links follow it, warnings come before."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Warning:")]
+    return lines[0] if lines else "no message"

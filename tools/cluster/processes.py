@@ -95,6 +95,12 @@ def belongs(state: State, pid: int) -> bool:
     return f"{MARK}={state.folder}".encode() in (_environment(pid) or b"").split(b"\0")
 
 
+def settings(pid: int, prefix: str) -> dict[str, str] | None:
+    """The variables of a process's environment that begin so, our mark excepted; None where nobody can tell."""
+    pairs = (pair.decode(errors="replace").partition("=") for pair in (_environment(pid) or b"").split(b"\0"))
+    return {name: value for name, _, value in pairs if name.startswith(prefix) and name != MARK} or None
+
+
 def marked(state: State) -> list[int]:
     """All processes of this cluster, this one excepted; where there is no /proc, those with a file."""
     if not _PROC.is_dir():

@@ -149,7 +149,7 @@ def _undecided(seen: Seen, at: datetime, now: datetime) -> str:
         return f"{passed}: its execution is there and is about to begin; {_DELAY}."
     mark = seen.status.watermark
     upto = f"wrote this task's status up to {written(mark, seen.zone)}" if mark else "wrote no status yet"
-    return f"{passed}: the operator {upto}. Usually {_DELAY}; if that stays so, see whether it runs."
+    return f"{passed}: the operator {upto}. Usually {_DELAY}; if that stays so, see whether an operator runs and leads."
 
 
 def problem_of(seen: Seen) -> str:
