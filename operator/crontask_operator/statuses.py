@@ -43,11 +43,13 @@ class Statuses:
         api: ApiClient,
         index: Index,
         crew: Workers,
+        leads: Callable[[], bool],
         may_write: Callable[[], bool],
         starts_wait: Callable[[], bool],
     ) -> None:
+        """`leads`: whether this replica holds the shard; `may_write`: whether it also knows what was stored last."""
         self._api, self._index, self._crew = api, index, crew
-        self._may_write, self._starts_wait = may_write, starts_wait
+        self._leads, self._may_write, self._starts_wait = leads, may_write, starts_wait
         self._waiting: dict[Key, asyncio.TimerHandle] = {}
         self._writing: set[Key] = set()
         self._touched_again: dict[Key, float] = {}
@@ -66,7 +68,12 @@ class Statuses:
 
         After a start it waits for the end of a short run, which makes one patch of two: a status patch is the dearest
         of all our requests to the API server (docs/decisions/0002).
+
+        On a standby nothing waits: it does not know what was stored since, and would write over it once it leads. The
+        take-over finds what is to be told.
         """
+        if not self._leads():
+            return
         if delay is None:
             delay = status_wait(task.tally.usual_seconds()) if after_start else SOON
         if task.key in self._writing:

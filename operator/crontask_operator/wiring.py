@@ -104,8 +104,8 @@ class Wiring:
         zone = settings.default_time_zone
         holds, starts_wait = self.lease.valid, any_waits(self.starters, self.callers)
         self.records = Records(self.api, self.writers, holds, starts_wait)
-        self.statuses = Statuses(self.api, index, self.writers, holds, starts_wait)
-        self.sweeper = Sweeper(self.api, holds)
+        self.statuses = Statuses(self.api, index, self.writers, self._leads, self._knows, starts_wait)
+        self.sweeper = Sweeper(self.api, self._knows)
         keeper = Keeper(index, clock, self.sweeper)
         self.sweeper.before_sweep = keeper.expire
         recorder = Recorder(self.api, self.writers, identity, holds)
@@ -213,6 +213,10 @@ class Wiring:
             "http": HttpCalls(self.api, clock, self.http, callers=self.callers, records=self.records, **common),
         }
 
+    def _knows(self) -> bool:
+        """Whether the shard is ours, and all is known that an earlier leader has left."""
+        return self.taken_over and self.lease.valid()
+
     def _wire_reading(self, farewell: Farewell) -> None:
         """What is read besides the watches: all at a take-over, and what no event has told."""
         settings, index, clock = self.settings, self.index, self.clock
@@ -263,7 +267,7 @@ class Wiring:
             executions=self.executions,
             records=self.records,
             statuses=self.statuses,
-            may_start=lambda: self.taken_over and self.lease.valid(),
+            may_start=self._knows,
         )
         self.instants = Instants(
             self.index,
