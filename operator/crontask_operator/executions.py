@@ -163,12 +163,13 @@ class Executions:
         for each in run.parts or (run,):
             self.guarded(each, self._advance)
 
-    def _goes_on(self, run: Run) -> bool:
+    def goes_on(self, run: Run) -> bool:
+        """See `Reports.goes_on`."""
         whole = run.whole or run
         return self._index.runs.get(run.key) is whole and (whole is run or whole.phase not in FINAL_PHASES)
 
     def _advance(self, run: Run) -> None:
-        if not self._goes_on(run) or (run.calling and run.stop is None):
+        if not self.goes_on(run) or (run.calling and run.stop is None):
             return
         now = self._clock.now()
         seen = ExecutionObservation(
@@ -292,7 +293,7 @@ class Executions:
         if self._finishing.goes_on(run):
             self._close(run, end)
             self._finishing.ended(run)
-        elif self._goes_on(run):
+        elif self.goes_on(run):
             self._close(run, end)
             self.advance(run)
             if (run.whole or run).phase not in FINAL_PHASES:
@@ -341,7 +342,7 @@ class Executions:
         if self._finishing.goes_on(run):
             self._finishing.unsent(run)
             return
-        if not self._goes_on(run):
+        if not self.goes_on(run):
             return
         task = self._index.tasks.get(run.task)
         log.warning("not sent, the right to send had run out", execution=str(run.key))

@@ -27,6 +27,12 @@ class AttemptEnd:
 class Reports(Protocol):
     """What an executor tells of the attempts it carries out."""
 
+    def goes_on(self, run: Run) -> bool:
+        """Whether the run is still this replica's to carry out. To be asked right before each send, beside the right to
+        send: that may be of a later term, in which the run is no longer what it was.
+        """
+        ...
+
     def started(self, run: Run, at: datetime, pod: PodFacts | None) -> None:
         """The attempt is on its way: its pod exists, or its call begins."""
         ...

@@ -5,12 +5,62 @@ import asyncio
 import pytest
 from fakes.world import World, until
 
-from crontask_kube.resources import GROUPS, TASKS
+from crontask_kube.resources import EXECUTIONS, GROUPS, LEASES, PODS, SECRETS, TASKS
 
 pytestmark = pytest.mark.looptime
 
 FIRST = "t-20260301120000"
 ONCE = "2026-03-01T12:00:00Z"
+
+
+def taken(world: World) -> None:
+    """Somebody takes the shard, and is heard of no more."""
+    lease = {"spec": {"holderIdentity": "somebody", "leaseTransitions": 7, "leaseDurationSeconds": 2}}
+    world.server.edit(LEASES, "crontask-shard-0", lease, "crontask-system")
+
+
+def with_secret(world: World) -> dict[str, object]:
+    reference = {"secretKeyRef": {"name": "key", "key": "token"}}
+    world.server.put(SECRETS, {"metadata": {"name": "key"}, "data": {"token": "czNjcmV0"}})
+    return {"url": "http://receiver.test/", "headers": [{"name": "Authorization", "valueFrom": reference}]}
+
+
+@pytest.mark.parametrize(("retry", "calls", "phase"), [({}, 0, "Lost"), ({"lost": True, "limit": 1}, 1, "Succeeded")])
+async def test_a_call_of_an_earlier_term_is_not_sent(
+    world: World, retry: dict[str, object], calls: int, phase: str
+) -> None:
+    """It waits for its Secret while the shard is lost, and regained: by then it has been taken for lost."""
+    world.task("t", http=with_secret(world), retry=retry, endAt=ONCE)
+    shard = world.start("a").shards[0]
+    secret = world.server.hold("get", SECRETS)
+    await until(world, "12:00:00.500")
+    taken(world)
+    await until(world, "12:00:10")
+    assert shard.taken_over
+    secret.set()
+    await until(world, "12:00:20")
+    assert [found for _, found, _ in world.outcomes()] == [phase]
+    assert len(world.receiver.received) == calls
+
+
+async def test_a_pod_of_an_earlier_term_is_not_made(world: World) -> None:
+    """Its creation fails, after the shard was lost and regained; meanwhile it has run, and is gone with its record."""
+    world.pod_task("t", endAt=ONCE)
+    world.kubelet(0.5)
+    shard = world.start("a").shards[0]
+    made = world.server.hold("create", PODS)
+    await until(world, "12:00:00.500")
+    taken(world)
+    await until(world, "12:00:12")
+    assert shard.taken_over
+    (name,) = world.pods_made()
+    world.server.remove(EXECUTIONS, FIRST)
+    await until(world, "12:00:20")
+    assert name not in [body["metadata"]["name"] for body in world.server.all(PODS)]
+    world.server.fail("create", PODS)
+    made.set()
+    await until(world, "12:00:40")
+    assert world.pods_made() == [name]
 
 
 async def test_a_standby_has_no_status_to_write(world: World) -> None:

@@ -139,12 +139,16 @@ class HttpCalls:
             return AttemptResult(False, "TokenUnavailable", str(error))
         except KubeError as error:
             return AttemptResult(False, "SecretUnreadable", f"A Secret cannot be read: {error}")
-        if attempt.number > 1 and not await self._records.write_now(run):
+
+        def may_send() -> bool:
+            return self._may_send() and self._reports.goes_on(run)
+
+        if attempt.number > 1 and may_send() and not await self._records.write_now(run):
             return AttemptResult(False, "ApiUnavailable", "The attempt could not be recorded, so it was not sent.")
-        if not self._may_send():
+        if not may_send():
             return None
         self._reports.started(run, self._clock.now(), None)
-        facts = await self._http.call(request, may_send=self._may_send)
+        facts = await self._http.call(request, may_send=may_send)
         if facts.error is not None and facts.error.reason is Reason.NOT_SENT and not facts.sent:
             return None
         return judge(request, facts, output_bytes=spec.history.output_bytes)

@@ -109,7 +109,7 @@ class PodExecutor:
         return run.attempt.pod if run.attempt else None
 
     async def _create(self, run: Run, prepared: bytes) -> None:
-        if not self._may_send():
+        if not (self._may_send() and self._reports.goes_on(run)):
             self._reports.unsent(run)
             return
         if run.stop is not None:
@@ -138,7 +138,7 @@ class PodExecutor:
             except Unavailable as error:
                 # Asking again is safe: the name is a lock. The client has backed off meanwhile.
                 log.warning("the pod has to wait", execution=str(run.key), error=str(error))
-                if not self._may_send():
+                if not (self._may_send() and self._reports.goes_on(run)):
                     return await self._made(run)
                 if not tries_left:
                     raise
@@ -147,7 +147,7 @@ class PodExecutor:
     async def _made(self, run: Run) -> dict[str, Any] | None:
         """The pod, if one of the tries had its effect: only what was certainly not sent may be planned again."""
         until = self._clock.monotonic() + LOOK_SECONDS
-        while True:
+        while self._reports.goes_on(run):
             for _ in range(RIGHT_TRIES):
                 if self._may_send():
                     break
@@ -161,6 +161,7 @@ class PodExecutor:
                     raise
             else:
                 return pod if _is_of(pod, run) else None
+        return None  # the shard was lost: whoever holds it since has planned the instant
 
     async def _delete(self, run: Run, name: str) -> None:
         if run.pod is not None:
