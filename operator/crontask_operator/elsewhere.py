@@ -42,8 +42,11 @@ class Elsewhere:
         """Called when the holder before us has nothing more to end."""
 
     def expect(self, seconds: float) -> None:
-        """At the take-over: the holder before us ends its calls for so long; 0 where it ends none."""
-        self.forget_all()
+        """At the take-over: the holder before us ends its calls for so long; 0 where it ends none.
+
+        A take-over that fails is tried again: what the first try has found under way is still waited for.
+        """
+        self._stop_waiting()
         self._until = self._clock.monotonic() + seconds + MARGIN_SECONDS if seconds else 0.0
         if seconds:
             self._timer = asyncio.get_running_loop().call_later(seconds + MARGIN_SECONDS, self._over)
@@ -51,6 +54,9 @@ class Elsewhere:
     def forget_all(self) -> None:
         """The shard is somebody else's."""
         self._runs.clear()
+        self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -93,3 +93,20 @@ async def test_a_take_over_that_takes_long_leaves_the_statuses_alone(
     assert len(set(world.pods_made())) == len(world.pods_made())
     assert [entry["outcome"] for entry in world.status()["ledger"]] == ["Started"]
     assert world.status()["counts"]["succeeded"] > succeeded + 10
+
+
+async def test_what_ends_elsewhere_is_not_forgotten_by_a_second_try_of_the_take_over(world: World) -> None:
+    """The first try fails after it has found the call; then the replica dies that was to end it."""
+    world.receiver.seconds = 15.0
+    world.task("t", endAt=ONCE)
+    world.pod_task("p", endAt=ONCE)
+    world.start("a")
+    world.start("b")
+    await until(world, "12:00:01")
+    world.server.fail("get", PODS)
+    stop = asyncio.create_task(world.operators["a"][0].drain())
+    await until(world, "12:00:08")
+    await world.crash("a")
+    stop.cancel()
+    await until(world, "12:01:00")
+    assert world.outcomes() == [("p-20260301120000", "Running", ""), (FIRST, "Lost", "Lost")]
