@@ -128,7 +128,8 @@ class ShardLease:
         """Takes the shard if it is free, was released, or its holder has been still for its duration.
 
         `look` reads the Lease first; without it what was seen last counts, where there is something.
-        Raises Unavailable if nobody knows whether it was taken, FieldError if the claim on it cannot be read.
+        Raises Unavailable if it could not be written, or if nobody knows whether it was, FieldError if the claim on it
+        cannot be read.
         """
         async with self._lock:
             if self._held:
@@ -200,10 +201,12 @@ class ShardLease:
         except NotFound:
             self._sighting = None
             return False
-        except (Conflict, AlreadyExists, Unavailable):
+        except (Conflict, AlreadyExists, Unavailable) as error:
             found = await self._read()
             if found is None or not shows(found, body):
                 self._saw(found)
+                if isinstance(error, Unavailable):
+                    raise  # to be asked again after a pause, and not at once because it still looks free
                 return False
             written = found
         self._record, self._good_since, self._held, self._sighting = written, started, True, None
@@ -226,11 +229,13 @@ class ShardLease:
             except NotFound:
                 self._lost()
                 return False
-            except (Conflict, Unavailable):
+            except (Conflict, Unavailable) as error:
                 if not await self._found_ours():
                     self._lost()
                     return False
                 if not shows(self._record, body):
+                    if error.status is not None and isinstance(error, Unavailable):
+                        raise  # the server has answered that it cannot: the loops that ask pause before they do again
                     continue
             self._good_since = started
             return True

@@ -29,7 +29,8 @@ LATENCY = 0.002
 @dataclass
 class Trouble:
     """What happens to requests: `away` (refused connections), `silent` (no answer), `cut` (half of them have their
-    effect), `status` (an answer of that kind), or answers that take `slow` seconds, drawn by lot."""
+    effect), `status` (an answer of that kind; with `writes` only to writes), or answers that take `slow` seconds, drawn
+    by lot."""
 
     away: bool = False
     silent: bool = False
@@ -37,11 +38,12 @@ class Trouble:
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     slow: tuple[float, float] = (0.0, 0.0)
+    writes: bool = False
 
     @property
     def deaf(self) -> bool:
         """Whether watches hear nothing either."""
-        return not any(self.slow)
+        return not any(self.slow) and not self.writes
 
 
 class Wire:
@@ -90,7 +92,7 @@ class Wire:
             await asyncio.Event().wait()
         if trouble.away:
             raise aiohttp.ClientConnectionError("refused")
-        if trouble.status:
+        if trouble.status and not (trouble.writes and request.verb in ("get", "list", "watch")):
             body = RefusedError(trouble.status, "Trouble", "made by the test").body
             return Response(trouble.status, orjson.dumps(body), trouble.headers)
         if trouble.cut and self._lot.random() < 0.5:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from fakes.wire import Trouble, TroubledWorld
 from fakes.world import World, until
 
 from crontask_kube.resources import EXECUTIONS, GROUPS, LEASES, PODS, SECRETS, TASKS
@@ -110,3 +111,20 @@ async def test_what_ends_elsewhere_is_not_forgotten_by_a_second_try_of_the_take_
     stop.cancel()
     await until(world, "12:01:00")
     assert world.outcomes() == [("p-20260301120000", "Running", ""), (FIRST, "Lost", "Lost")]
+
+
+async def test_leases_that_can_be_read_and_not_written_are_no_storm() -> None:
+    """The API server has no room for writes: it says so at once, and when to come again."""
+    world = TroubledWorld()
+    world.task("t", "* * * * * *")
+    world.start("a")
+    world.start("b")
+    await until(world, "12:00:00")
+    began = world.clock.monotonic()
+    for wire in world.wires.values():
+        wire.trouble = Trouble(status=429, headers={"Retry-After": "1"}, writes=True)
+    await until(world, "12:00:20")
+    rates = {name: wire.per_second(began, world.clock.monotonic()) for name, wire in world.wires.items()}
+    await world.close()
+    assert max(rates["b"].values()) <= 10
+    assert max(rates["a"].values()) <= 30, "it tries hard while it may send"
