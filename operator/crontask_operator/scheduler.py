@@ -2,14 +2,15 @@
 
 Shortly before the earliest instants are due their plans are prepared, then the
 shard's claim is written (law 2: before anything of an instant is sent, the
-claim covers it), then the instants are awaited and fired. Heap entries are never
-removed when a task changes; one that no longer matches its task is skipped.
+claim covers it), then the instants are awaited and fired. Heap entries are not
+removed when a task changes; one that no longer matches its task is skipped, and
+where there are far more of them than tasks, they are made anew.
 """
 
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 
 import structlog
@@ -35,6 +36,9 @@ LONGEST_SLEEP = 1.0
 LOOK_SECONDS = 0.01
 SLICE = 50
 """Plans made between two looks at the rest of the loop."""
+SPARE = 1000
+"""So many entries, and as many as there are tasks, may be out of date: edits, and tasks that come and go, leave them
+until their instant, and on a standby for ever."""
 
 log = structlog.get_logger(__name__)
 
@@ -93,8 +97,16 @@ class Scheduler:
             return
         heappush(self._heap, (task.wake_at, next(self._order), task.key))
         self._due_at[task.wake_at] += 1
-        if self._heap[0][2] == task.key:
+        if len(self._heap) > 2 * len(self._index.tasks) + SPARE:
+            self._tidy()
+        if self._heap and self._heap[0][2] == task.key:
             self._changed.set()
+
+    def _tidy(self) -> None:
+        """One entry for each task. Of a batch that is being carried out it is one too many, which is skipped."""
+        due = [(task.wake_at, next(self._order), key) for key, task in self._index.tasks.items() if task.wake_at]
+        self._heap, self._due_at = due, Counter(at for at, _, _ in due)
+        heapify(self._heap)
 
     async def run(self) -> None:
         """The loop; ends only by cancellation."""
@@ -137,7 +149,7 @@ class Scheduler:
             await self._claim_and_fire(batch, dues, through)
 
     async def _claim_and_fire(self, batch: list[Task], dues: list[Due], through: datetime) -> None:
-        """What is claimed is fired, whatever happens meanwhile: a successor would take it for lost."""
+        """What is claimed is fired, unless the shard is lost: a successor takes it for lost."""
         try:
             claimed = self._allowed.is_set() and await self._lease.claim(through)
         except BaseException:
@@ -148,12 +160,16 @@ class Scheduler:
             self._put_back(batch)
             self.forbid()  # until the Lease's loop says otherwise
             return
+        held = self._lease.transitions
         try:
             await self._sleep_until(through)
         except ClockSteppedBackError:
             self._put_back(batch)
             raise
-        self._fire(dues)
+        if self._lease.held and self._lease.transitions == held:
+            self._fire(dues)
+        else:  # after a wait that a step of the clock made long; what was begun now would go into the next term
+            self._put_back(batch)
 
     def _notice_step(self, now: datetime) -> None:
         """After a step of the wall clock, tasks may have their watermark far ahead of it, or no longer."""

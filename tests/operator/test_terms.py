@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 from fakes.wire import Trouble, TroubledWorld
-from fakes.world import World, until
+from fakes.world import World, at, until
 
 from crontask_kube.resources import EXECUTIONS, GROUPS, LEASES, PODS, SECRETS, TASKS
+from crontask_operator.scheduler import SPARE
 
 pytestmark = pytest.mark.looptime
 
@@ -14,9 +15,9 @@ FIRST = "t-20260301120000"
 ONCE = "2026-03-01T12:00:00Z"
 
 
-def taken(world: World) -> None:
-    """Somebody takes the shard, and is heard of no more."""
-    lease = {"spec": {"holderIdentity": "somebody", "leaseTransitions": 7, "leaseDurationSeconds": 2}}
+def taken(world: World, seconds: int = 2) -> None:
+    """Somebody takes the shard for so long, and is heard of no more."""
+    lease = {"spec": {"holderIdentity": "somebody", "leaseTransitions": 7, "leaseDurationSeconds": seconds}}
     world.server.edit(LEASES, "crontask-shard-0", lease, "crontask-system")
 
 
@@ -44,6 +45,26 @@ async def test_a_call_of_an_earlier_term_is_not_sent(
     assert len(world.receiver.received) == calls
 
 
+async def test_what_was_claimed_is_not_begun_once_the_shard_is_lost(world: World) -> None:
+    """The clock goes back between the claim and its instant, which then comes when the shard is somebody else's."""
+    world.task("t", http=with_secret(world), endAt=ONCE)
+    shard = world.start("a").shards[0]
+    secret = world.server.hold("get", SECRETS)
+    await until(world, "11:59:59.950")
+    assert shard.lease.claimed_through == at("12:00:00")
+    world.clock.step(-5)
+    taken(world, 8)
+    await until(world, "12:00:01")
+    assert not shard.leadership.holding
+    assert not shard.index.runs
+    await until(world, "12:00:10")
+    assert shard.taken_over
+    secret.set()
+    await until(world, "12:00:20")
+    assert world.receiver.received == []
+    assert [phase for _, phase, _ in world.outcomes()] == ["Lost"]
+
+
 async def test_a_pod_of_an_earlier_term_is_not_made(world: World) -> None:
     """Its creation fails, after the shard was lost and regained; meanwhile it has run, and is gone with its record."""
     world.pod_task("t", endAt=ONCE)
@@ -62,6 +83,18 @@ async def test_a_pod_of_an_earlier_term_is_not_made(world: World) -> None:
     made.set()
     await until(world, "12:00:40")
     assert world.pods_made() == [name]
+
+
+async def test_tasks_that_come_and_go_do_not_pile_up_in_a_standbys_timers(world: World) -> None:
+    world.start("a")
+    standby = world.start("b").shards[0]
+    await until(world, "12:00:00")
+    for _ in range(SPARE + 100):
+        world.task("t", "@hourly")
+        await asyncio.sleep(0.01)
+        world.server.remove(TASKS, "t")
+        await asyncio.sleep(0.01)
+    assert len(standby.scheduler._heap) <= SPARE + 2
 
 
 async def test_a_standby_has_no_status_to_write(world: World) -> None:
