@@ -46,7 +46,7 @@ class Shard(Wiring):
         self._membership = membership
         self.leadership.is_wanted = self._is_wanted
         self._loops: list[asyncio.Task[None]] = []
-        self._taking_over = asyncio.Lock()
+        self._to_take_over = asyncio.Event()
         self._until_lost: asyncio.Timeout | None = None
         """Ends the take-over that is under way."""
 
@@ -54,6 +54,7 @@ class Shard(Wiring):
         """Creates the loops; to be called once, before Kopf runs."""
         loops: dict[str, Callable[[], Awaitable[None]]] = {
             "leadership": self._lead,
+            "take-over": self._take_overs,
             "scheduler": self.scheduler.run,
             "sweeper": self.sweeper.run,
             "resync": self._resync,
@@ -116,7 +117,20 @@ class Shard(Wiring):
         return self.clock.monotonic() - self.scheduler.ticked_at
 
     def _won(self) -> None:
-        self.writers.submit(self._take_over)
+        self._to_take_over.set()
+
+    async def _take_overs(self) -> None:
+        """In a loop of its own: the writers may all be waiting for answers that do not come."""
+        while True:
+            await self._to_take_over.wait()
+            self._to_take_over.clear()
+            try:
+                await self._take_over()
+            except asyncio.CancelledError:
+                self._to_take_over.set()  # where this loop was only interrupted (`workers.keep`) it is done once more
+                raise
+            except Exception:
+                log.exception("a take-over failed", shard=self.place.lease)
 
     async def _take_over(self) -> None:
         """Brings the index up to date, unless the shard is lost meanwhile.
@@ -124,17 +138,16 @@ class Shard(Wiring):
         Then what has been picked up is forgotten: when this replica leads again others have decided on it, and a run
         that looks as if it still waited would be started a second time.
         """
-        async with self._taking_over:
-            self.instants.taken_at = self.clock.now()
-            agreed = True
-            with suppress(TimeoutError):
-                async with asyncio.timeout(None) as self._until_lost:
-                    agreed = await self._pick_up()
-            self._until_lost = None
-            if not agreed:
-                await self.leadership.release(self.lease.finishing_seconds)
-            if not self.taken_over:
-                self._forget()
+        self.instants.taken_at = self.clock.now()
+        agreed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as self._until_lost:
+                agreed = await self._pick_up()
+        self._until_lost = None
+        if not agreed:
+            await self.leadership.release(self.lease.finishing_seconds)
+        if not self.taken_over:
+            self._forget()
 
     async def _pick_up(self) -> bool:
         """Tries until it is done or the shard is lost; False where it is not for this layout to hold."""

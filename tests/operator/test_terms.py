@@ -85,6 +85,21 @@ async def test_a_pod_of_an_earlier_term_is_not_made(world: World) -> None:
     assert world.pods_made() == [name]
 
 
+async def test_a_take_over_does_not_wait_for_what_an_earlier_term_writes(world: World) -> None:
+    """A network that swallows what is sent holds every writer up for half a minute."""
+    for n in range(20):
+        world.task(f"t{n}", endAt=ONCE)
+    shard = world.start("a").shards[0]
+    written = world.server.hold("create", EXECUTIONS, times=20)
+    await until(world, "12:00:03")
+    taken(world)
+    await until(world, "12:00:10")
+    taken_over = shard.taken_over
+    written.set()
+    await until(world, "12:01:00")
+    assert taken_over
+
+
 async def test_tasks_that_come_and_go_do_not_pile_up_in_a_standbys_timers(world: World) -> None:
     world.start("a")
     standby = world.start("b").shards[0]
