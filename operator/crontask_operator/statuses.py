@@ -56,6 +56,8 @@ class Statuses:
         """Those that were touched while they were written, and the shortest delay that was asked for."""
         self._put_off: dict[Key, int] = {}
         """How often a status gave way to starts."""
+        self._hurries = False
+        """Whether the shard is being handed over, so that nothing gives way."""
         self._terms = 0
         """How often the shard became somebody else's; what was to be written in an earlier term is not."""
         self.closed: Callable[[Key], Closures | None] = lambda task: None
@@ -89,7 +91,7 @@ class Statuses:
 
     def hurry(self) -> None:
         """Writes at once what would be written soon (an orderly stop)."""
-        self._starts_wait = lambda: False
+        self._hurries = True
         for key, timer in list(self._waiting.items()):
             timer.cancel()
             self._submit(key)
@@ -101,6 +103,7 @@ class Statuses:
         self._waiting.clear()
         self._touched_again.clear()
         self._put_off.clear()
+        self._hurries = False
         self._terms += 1
 
     def _submit(self, key: Key) -> None:
@@ -116,7 +119,7 @@ class Statuses:
         self._crew.submit(lambda: self._write(key, term))
 
     def _gives_way(self) -> bool:
-        return self._starts_wait() or self._crew.backlog > BUSY
+        return not self._hurries and (self._starts_wait() or self._crew.backlog > BUSY)
 
     async def _write(self, key: Key, term: int) -> None:
         task, again = self._index.tasks.get(key), 0.0

@@ -83,6 +83,16 @@ def _called_twice(seen: Seen) -> None:
     seen.calls.append(replace(seen.calls[5], at=seen.calls[5].at + 0.2))
 
 
+def _called_again_as_another_attempt(seen: Seen) -> None:
+    seen.calls.append(replace(seen.calls[5], attempt="2", at=seen.calls[5].at + 0.2))
+
+
+def _late_beside_poison(seen: Seen) -> None:
+    seen.spans = {"alone": (BEGIN + 30, BEGIN + 40), "beside poison": (BEGIN + 45, BEGIN + 55)}
+    for late, (begin, _) in zip((0.1, 0.5), seen.spans.values(), strict=True):
+        seen.calls += [Call(f"call-0-{begin}{n}", "1", begin + late, begin, "/plain/0") for n in range(100)]
+
+
 def _made_twice(seen: Seen) -> None:
     seen.books.pod(f"{name('pod', BEGIN + 20)}-1", "another life", b"")
 
@@ -136,6 +146,8 @@ def _many_requests(seen: Seen) -> None:
         (_forgotten, "without outcome"),
         (_behind, "without outcome"),
         (_called_twice, "called twice"),
+        (_called_again_as_another_attempt, "called twice"),
+        (_late_beside_poison, "harmed by poison"),
         (_made_twice, "pod made twice"),
         (_unrecorded, "without record"),
         (_open, "without end"),

@@ -42,6 +42,11 @@ every 4 s or so with ATTEMPTS requests; so ten starts a second keep all workers 
 CALM_AFTER = 3.0
 BLIND = (*OF_API, "refuse", "hole")
 SHOWN = 5
+ALONE, POISONED = "alone", "beside poison"
+"""The spans without faults before and after the poison comes (`Seen.spans`)."""
+ENOUGH = 100
+POISON_FACTOR, POISON_MS = 1.5, 250.0
+"""So much later may healthy tasks be beside poison, which is one more second of work in twenty, on two busy cores."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ def judge(seen: Seen, *, gap_seconds: float = GAP_SECONDS) -> Verdict:
         "without end": list(_without_end(seen)),
         "contradiction": list(_contradictions(seen)),
         "harmed where nothing was wrong": list(_harmed(seen)),
+        "harmed by poison": list(_harmed_by_poison(seen)),
         "gap": [f"{each['gap']} s after the kill at {each['at']}" for each in gaps if each["gap"] > gap_seconds],
         "slow recovery": list(_slow_recoveries(seen)),
         "hot loop": [told for told, hot in _used(seen) if hot],
@@ -172,6 +178,16 @@ def lateness(seen: Seen) -> dict[str, list[float]]:
     return dict(found)
 
 
+def _harmed_by_poison(seen: Seen) -> Iterator[str]:
+    """Healthy tasks must not be later for the sake of bad objects, but for the work that these make."""
+    found = lateness(seen)
+    if len(found.get(ALONE, ())) < ENOUGH or len(found.get(POISONED, ())) < ENOUGH:
+        return
+    alone, beside = (quantiles(found[name])["p99"] for name in (ALONE, POISONED))
+    if beside > alone * POISON_FACTOR + POISON_MS:
+        yield f"p99 {beside:g} ms beside poison, {alone:g} ms without"
+
+
 def _is_plain(seen: Seen, execution: str) -> bool:
     job = seen.jobs.get(execution.rpartition("-")[0])
     return job is not None and job.is_plain
@@ -187,9 +203,14 @@ def _without_outcome(seen: Seen) -> Iterator[str]:
 
 
 def _called_twice(seen: Seen) -> Iterator[str]:
-    for (name, attempt), count in Counter((call.execution, call.attempt) for call in seen.calls).items():
-        job = seen.jobs.get(name.rpartition("-")[0])
-        if count > 1 and not (job is not None and job.may_repeat):
+    """One that is not tried again is called once, whatever attempt the second call says it is."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for call in seen.calls:
+        job = seen.jobs.get(call.execution.rpartition("-")[0])
+        if job is None or not job.may_repeat:
+            counts[call.execution, call.attempt if job is None or job.tries_again else "any"] += 1
+    for (name, attempt), count in counts.items():
+        if count > 1:
             yield f"{name} attempt {attempt}: {count} times"
 
 

@@ -35,6 +35,11 @@ class Job:
         """Whether a call that left no record may be sent once more, as its task wishes."""
         return bool(self.spec.get("retry", {}).get("lost"))
 
+    @property
+    def tries_again(self) -> bool:
+        """Whether an attempt that fails is followed by another one."""
+        return bool(self.spec.get("retry", {}).get("limit"))
+
     def due(self, after: float, upto: float) -> range:
         """The instants in (after, upto], as unix times."""
         return range((int(after) // self.period + 1) * self.period, int(upto) + 1, self.period)
