@@ -1,0 +1,24 @@
+"""What an endpoint works with besides the request: one frozen value per mount."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from crontask_gateway.principal import Access
+from crontask_gateway.store import Store
+from crontask_kube.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """The surroundings of a dialect where it is mounted."""
+
+    store: Store
+    clock: Clock
+    access: Access
+    """Who may use the mount, and the namespace that it writes to."""
+    options: Any
+    """The dialect's own settings: a value of its `Dialect.options`."""
+    node: str
+    """What this replica of the gateway is called, where a system names the server that answers."""
+    version: str = ""
+    """The gateway's version."""

@@ -1,0 +1,65 @@
+"""Who is asking, which tenant and namespace that means, and what they may do. Pure.
+
+A dialect's `auth.check` finds the principal among what the configuration gives
+it (`Access`), by the credentials that its system uses.
+"""
+
+from dataclasses import dataclass
+from hmac import compare_digest
+from typing import Literal
+
+from crontask_gateway.errors import Forbidden
+
+Right = Literal["read", "write", "run"]
+"""To see jobs and executions; to create, change and delete them; to run and stop them."""
+ALL_RIGHTS: frozenset[Right] = frozenset({"read", "write", "run"})
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody known, or everybody (`name` is empty) where a mount is open."""
+
+    name: str
+    tenant: str
+    namespace: str
+    rights: frozenset[Right] = ALL_RIGHTS
+
+    def require(self, right: Right) -> None:
+        """Raises Forbidden."""
+        if right not in self.rights:
+            raise Forbidden(f'"{self.name}" lacks the right to {right}; grant it in the gateway\'s configuration')
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One token that the configuration names."""
+
+    principal: Principal
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return f"Credential({self.principal.name})"
+
+    def matches(self, given: str | bytes) -> bool:
+        """Whether this is it, in the same time whether or not."""
+        return compare_digest(given.encode(errors="replace") if isinstance(given, str) else given, self.secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may use a mount."""
+
+    namespace: str
+    """Where jobs of the nameless tenant are."""
+    credentials: tuple[Credential, ...] = ()
+    open: bool = False
+    """Whether those without credentials are let in as everybody: only by explicit choice."""
+
+    def everybody(self) -> Principal:
+        """The principal of an open mount."""
+        return Principal("", "", self.namespace)
+
+    def find(self, given: str | bytes) -> Principal | None:
+        """Whose token this is. Looks at all of them, so that the time tells nothing."""
+        found = [each.principal for each in self.credentials if each.matches(given)]
+        return found[0] if found else None
