@@ -72,6 +72,8 @@ lock: install ## Renew the locked versions
 	  --no-emit-index-url --extra dev pyproject.toml --output-file requirements/dev.txt
 	@$(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --extra operator --constraints requirements/dev.txt pyproject.toml --output-file requirements/operator.txt
+	@$(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --extra gateway --constraints requirements/dev.txt pyproject.toml --output-file requirements/gateway.txt
 	@echo 'hatchling>=1.33' | $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --constraints requirements/dev.txt - --output-file requirements/build.txt
 

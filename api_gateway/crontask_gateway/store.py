@@ -98,17 +98,18 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a job is to be. Everything of it that is stored is replaced."""
+    """What a job is to be, in place of what it was."""
 
     spec: Body
     document: Body = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Besides those of the naming; names outside of `crontask.dev/` are best left to people."""
-    secrets: Mapping[str, bytes] = field(default_factory=dict)
-    """Credentials by key, for a Secret of the job's own, whose name is `Naming.name`; `spec` refers to them there."""
+    """Besides those of the naming. Other labels stay where people have put them, save those of `crontask.dev/`."""
+    secrets: Mapping[str, bytes] | None = field(default_factory=dict)
+    """Credentials by key, for a Secret of the job's own, whose name is `Naming.name`; `spec` refers to them there.
+    None leaves it as it is; an empty mapping means that there is none."""
 
     def __repr__(self) -> str:
-        return f"Change(spec of {sorted(self.spec)}, secrets {sorted(self.secrets)})"
+        return f"Change(spec of {sorted(self.spec)}, secrets {sorted(self.secrets or ())})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class Store(Protocol):
         ...
 
     async def remove(self, key: Key) -> Job:
-        """Deletes the job, its Secret and its executions (as its history says); returns it as it was. Raises Unknown."""
+        """Deletes the job, with its Secret and (as its history says) its runs; returns it as it was. Raises Unknown."""
         ...
 
     async def trigger(self, key: Key, overrides: Overrides | None = None) -> Run:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from crontask_core.model import TaskSpec
 from crontask_core.model.execution import Overrides
-from crontask_core.names import Key, execution_name
+from crontask_core.names import GROUP, Key, execution_name
 from crontask_gateway import documents
 from crontask_gateway.errors import Invalid, Unknown
 from crontask_gateway.naming import Naming, Scope
@@ -153,12 +153,19 @@ class MemoryStore:
             spec=deepcopy(wanted.spec),
             status=was.status if was else {},
             document=deepcopy(wanted.document),
-            labels=dict(wanted.labels) | naming.labels(),
+            labels=_of_others(was) | dict(wanted.labels) | naming.labels(),
             created=was.created if was else self._clock.now(),
             uid=was.uid if was else f"uid-{self._next()}",
             version=self._next(),
             generation=(was.generation if was else 0) + edited,
         )
         self._jobs[naming.key] = made
-        self.secrets[naming.key] = dict(wanted.secrets)
+        if wanted.secrets is not None:
+            self.secrets[naming.key] = dict(wanted.secrets)
         return made
+
+
+def _of_others(was: Job | None) -> dict[str, str]:
+    """Labels that people have put there."""
+    labels = was.labels if was else {}
+    return {name: value for name, value in labels.items() if not name.startswith(f"{GROUP}/")}

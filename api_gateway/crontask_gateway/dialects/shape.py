@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict
@@ -44,9 +44,9 @@ class Request:
         """Whose jobs the principal may touch."""
         return Scope(self.principal.namespace, self.dialect, self.principal.tenant)
 
-    def naming(self, id: str) -> Naming:
+    def naming(self, ident: str) -> Naming:
         """A job of the principal's by its id. Raises Invalid."""
-        return Naming(self.scope, id)
+        return Naming(self.scope, ident)
 
 
 Endpoint = Callable[[Request], Awaitable[Reply]]
@@ -91,7 +91,7 @@ class Misses:
     wrong_method: Reply | None = None
     """For a path that exists under other methods; None: as an unknown one. An Allow header is added."""
     slash: Slash = "exact"
-    """Whether a path that exists only with (or without) the slash at its end is redirected to: 301 for GET, else 307."""
+    """Whether a path that exists only with (or without) a slash at its end is redirected to: 301 for GET, else 307."""
 
 
 class NoOptions(BaseModel):
@@ -135,8 +135,6 @@ class Dialect:
     """Answers before all checks (preflights), or None."""
     finish: Callable[[Facts, Reply, Deps, bool], Reply] = _unchanged
     """Adds what every reply has; the last argument tells whether a route had been found."""
-    openapi: Callable[[], dict[str, Any]] | None = None
-    """The document that is served at `/openapi.json`."""
 
     @cached_property
     def methods(self) -> tuple[str, ...]:
