@@ -61,6 +61,11 @@ class Job:
         """`status` as a value: what the operator knows of the task."""
         return TaskStatus.model_validate(self.status)
 
+    @cached_property
+    def made(self) -> dict[str, Any]:
+        """What a dialect has made of this version of the job, kept for as long as this value is."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Run:

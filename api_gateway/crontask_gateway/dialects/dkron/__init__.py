@@ -1,0 +1,1 @@
+"""Dkron's REST API, version 1, on CronTasks."""

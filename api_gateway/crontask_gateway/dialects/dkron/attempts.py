@@ -1,0 +1,84 @@
+"""An execution's attempts, each of which is an execution for Dkron; one `group` ties those of a run together."""
+
+from hashlib import sha256
+
+from crontask_core.model import Attempt
+from crontask_gateway import gotime
+from crontask_gateway.dialects.dkron.actions import MISSING
+from crontask_gateway.dialects.dkron.wire import NEVER, ExecutionOut, JobOut
+from crontask_gateway.store import Run
+
+LOST = "grpc: Error on execution streaming, agent connection was abruptly terminated"
+_WRONG_STATUS = "received response code does not match the expected code"
+_WRONG_BODY = "received response body did not match the expected body"
+
+
+def from_execution(run: Run, job: JobOut, node: str) -> list[ExecutionOut]:
+    """The attempts, oldest first; one that has not begun where there is none yet.
+
+    `job` is the run's job, `node` what the one virtual server is called. An id is that of the second in which the
+    run was made, not of the attempt's start as upstream: it stays what it is while the run goes on, and no two
+    attempts share one.
+    """
+    known = run.known
+    # Kubernetes tells the second in which the run was made; what is below it is drawn from the run's name.
+    group = gotime.nanos(run.created.replace(microsecond=0)) + _draw(run.key.name, gotime.SECOND)
+    attempts = known.attempts or [Attempt(number=1, started_at=known.started_at, finished_at=known.finished_at)]
+    found = []
+    for place, attempt in enumerate(attempts):
+        # Targets share a number; of very many attempts some are no longer listed.
+        nth = place if attempt.target else attempt.number - 1
+        latest = place == len(attempts) - 1
+        ended = attempt.finished_at or (known.finished_at if run.ended else None)
+        began = attempt.started_at or run.created
+        success = attempt.reason == "Completed" or (latest and attempt.reason is None and known.phase == "Succeeded")
+        told = known.output or "" if latest else ""
+        found.append(
+            ExecutionOut(
+                id=f"{group + nth}-{node}",
+                job_name=job.name,
+                started_at=gotime.nanos(began),
+                finished_at=NEVER if ended is None else gotime.nanos(ended),
+                success=success and ended is not None,
+                output=told if ended is None or success else _failure(run, job, attempt, told),
+                node_name=node,
+                group=group,
+                attempt=attempt.number,
+            )
+        )
+    return found
+
+
+def _draw(text: str, below: int) -> int:
+    """A number from 0 up to `below`, the same for a text each time."""
+    return int.from_bytes(sha256(text.encode()).digest()[:8]) % below
+
+
+def _failure(run: Run, job: JobOut, attempt: Attempt, output: str) -> str:
+    """The error's line, then the output, as upstream has it."""
+    if attempt.reason == "NonZeroExit" and job.executor not in ("shell", "docker"):
+        return output or MISSING  # our own pod, which tells why nothing could be run
+    line = _line(run, job, attempt)
+    return f"{line}\n{output}" if output else line
+
+
+def _line(run: Run, job: JobOut, attempt: Attempt) -> str:
+    reason, message = attempt.reason or run.known.reason or "", attempt.message or run.known.message or ""
+    config = job.executor_config or {}
+    command = config.get("command", "")
+    match reason:
+        case "NonZeroExit":
+            return f"exit status {attempt.exit_code}"
+        case "Timeout" if job.executor == "shell" and config.get("timeout"):
+            limit = config["timeout"]
+            return f"shell: Job '{command}' execution time exceeding defined timeout {limit}. Job was killed"
+        case "OOMKilled" if config.get("mem_limit"):
+            limit = config["mem_limit"]
+            return f"shell: Job '{command}' memory usage exceeding defined limit ({limit}). Job was killed"
+        case "BadStatus":
+            return _WRONG_STATUS
+        case "BodyMismatch":
+            return _WRONG_BODY
+    if run.known.phase == "Lost":
+        return f"{LOST}: {message}"
+    return message or reason or "the attempt has failed"

@@ -1,0 +1,286 @@
+"""A Dkron job as a CronTask and back; `attempts.py` has the executions.
+
+What runs, and when, stands in the spec. The document keeps the client's own words;
+each of them is shown for as long as the spec holds what it was translated to, so
+an edit by kubectl shows, and what was not edited reads back as it was written.
+What Dkron cannot say (notifications, targets, resources …) stays in the spec untouched.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from crontask_core.errors import CronTaskError
+from crontask_core.validation import Setting, read_schedule
+from crontask_gateway import gotime
+from crontask_gateway.dialects.dkron import schedule
+from crontask_gateway.dialects.dkron.actions import (
+    FIELDS,
+    MASK,
+    Action,
+    Body,
+    action,
+    masked,
+    read_action,
+    secret_keys,
+)
+from crontask_gateway.dialects.dkron.attempts import from_execution
+from crontask_gateway.dialects.dkron.counters import cleared, restored, shown
+from crontask_gateway.dialects.dkron.wire import NEVER, JobIn, JobOut
+from crontask_gateway.errors import Invalid
+from crontask_gateway.gotime import GoError
+from crontask_gateway.naming import Naming
+from crontask_gateway.store import Change, Job
+
+__all__ = ["Options", "from_execution", "from_task", "to_change", "to_task"]
+
+MAX_RETRIES = 100
+"""What the spec takes; a greater number is kept, shown, and counts as this."""
+_EARLIEST = gotime.instant("1970-01-01T00:00:00Z")
+_NEW: Body = {
+    "missed": {"policy": "Skip"},
+    "history": {"successful": 100, "failed": 100, "outputBytes": 256_000},
+    "retry": {"limit": 0, "backoff": {"kind": "Linear", "initialSeconds": 0.5, "maxSeconds": 10}},
+}
+"""What a new task has beside what its job says, as near to upstream as can be; from then on it is kubectl's."""
+_OURS = (
+    "schedule", "grammar", "timeZone", "startAt", "endAt", "suspend", "concurrencyPolicy", "retry", "after",
+    "deleteAfter", *FIELDS,
+)  # fmt: skip
+_TIMES = ("starts_at", "expires_at")
+_WORDS: Mapping[str, type] = {
+    "displayname": str,
+    "timezone": str,
+    "schedule": str,
+    "owner": str,
+    "owner_email": str,
+    "tags": dict,
+    "metadata": dict,
+    "retries": int,
+    "parent_job": str,
+    "processors": dict,
+    "concurrency": str,
+    "executor": str,
+    "executor_config": dict,
+    "starts_at": str,
+    "expires_at": str,
+}
+"""The members that the document keeps, where they differ from their defaults. The others have a home in the spec."""
+_PLAIN = JobIn()
+
+
+class Options(BaseModel):
+    """The dialect's own settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image: str = Field(default="busybox:1.37", min_length=1, max_length=1024)
+    """The image in which `shell` runs."""
+
+    images: dict[str, str] = {}
+    """Images for further executors, by their names; they find the config in DKRON_EXECUTOR_CONFIG."""
+
+    node: str = Field(default="crontask", min_length=1, max_length=63, pattern=r"^[A-Za-z0-9._-]+$")
+    """What the one virtual server is called, the same on all replicas; it is a part of every execution's id."""
+
+    targets: dict[str, str] = {}
+    """CronTaskTargets by tag, such as `role=web`: a job with that tag runs at that target. Other tags run once."""
+
+
+def to_task(job: JobIn, was: Job | None, naming: Naming, options: Options, *, restore: bool = False) -> Change:
+    """What the store is to hold of a checked job. Counters of the client count only in a `restore`."""
+    old: Body = was.spec if was else _NEW
+    made = action(job, image=options.image, images=options.images, secret=naming.name)
+    if was is not None and read_action(was.spec, _kept(was), naming.name) == (job.executor, job.executor_config):
+        # Sent back as it was read: what kubectl has added stays, and so does what a client cannot see.
+        made.fields = {name: was.spec[name] for name in FIELDS if name in was.spec}
+        made.secrets, made.kept = {}, set(secret_keys(was.spec, naming.name))
+    spec = {name: value for name, value in old.items() if name not in _OURS}
+    spec |= _timing(job, old, naming) | _rules(job, old) | made.fields
+    counted = restored(job, was) if restore else (was.document.get("counted") if was else None)
+    return Change(
+        spec=_fitting(spec, old, job, options),
+        document={"job": _words(job)} | ({"counted": counted} if counted else {}),
+        secrets=_secrets(made, was, naming),
+    )
+
+
+def to_change(was: Job, *, disabled: bool | None = None, forget: bool = False) -> Change:
+    """The same job switched on or off, or with counters that begin anew (`forget`)."""
+    spec, document = dict(was.spec), dict(was.document)
+    if disabled is not None:
+        spec["suspend"] = disabled
+        spec.pop("suspendUntil", None)
+    if forget:
+        document["counted"] = cleared(was)
+    return Change(spec=spec, document=document, secrets=None)
+
+
+def from_task(job: Job, now: datetime, children: Sequence[str] = ()) -> JobOut:
+    """The job as a client sees it; `children` are the jobs whose parent it is, in the order of their attachment."""
+    steady: JobOut = job.made.get("dkron") or job.made.setdefault("dkron", _steady(job))
+    return replace(steady, dependent_jobs=list(children) or None, next=_next(job, now))
+
+
+def _steady(job: Job) -> JobOut:
+    """The job without children and next instant, which do not depend on it alone."""
+    kept, spec = _kept(job), job.spec
+    executor, config = read_action(spec, kept, job.naming.name)
+    limit = (spec.get("retry") or {}).get("limit", 0)
+    alone = spec.get("concurrencyPolicy", "Allow") != "Allow"
+    return JobOut(
+        name=job.id,
+        displayname=kept.displayname,
+        timezone=schedule.write_zone(spec.get("timeZone", ""), kept.timezone),
+        schedule=schedule.write(spec["schedule"], kept.schedule, job.id) if spec.get("schedule") else kept.schedule,
+        owner=kept.owner,
+        owner_email=kept.owner_email,
+        **shown(job),
+        disabled=bool(spec.get("suspend")),
+        tags=kept.tags,
+        metadata=kept.metadata,
+        retries=kept.retries if min(kept.retries, MAX_RETRIES) == limit else limit,
+        dependent_jobs=None,
+        parent_job=parent_of(job),
+        processors=kept.processors,
+        concurrency="forbid" if alone else kept.concurrency if kept.concurrency != "forbid" else "allow",
+        executor=executor,
+        executor_config=config,
+        next=NEVER,
+        ephemeral=spec.get("deleteAfter") == "Success",
+        starts_at=_bound(spec, "startAt", kept),
+        expires_at=_bound(spec, "endAt", kept),
+    )
+
+
+def parent_of(job: Job) -> str:
+    """The name of the job after which this one runs; empty for none."""
+    tasks = [each.get("task", "") for each in job.spec.get("after") or ()]
+    if not tasks:
+        return ""
+    kept = job.document.get("job", {}).get("parent_job", "")
+    if kept and Naming(job.naming.scope, kept).name in tasks:
+        return str(kept)
+    return str(tasks[0]).removeprefix(f"{job.naming.scope.dialect}-")
+
+
+def _timing(job: JobIn, old: Body, naming: Naming) -> Body:
+    spec: Body = {"timeZone": schedule.read_zone(job.timezone)}
+    before = old.get("after") or []
+    if job.parent_job:
+        parent = Naming(naming.scope, job.parent_job).name
+        same = [each for each in before if each.get("task") == parent]
+        spec["after"] = same or [{"task": parent, "when": "Success"}]
+    else:
+        spec |= {"schedule": schedule.read(job.schedule, job.name), "grammar": schedule.GRAMMAR}
+    return spec | {name: gotime.rfc3339(at) for name, at in _bounds(job).items()}
+
+
+def _bounds(job: JobIn) -> dict[str, int]:
+    """`startAt` and `endAt` as the spec can hold them; a start after the end makes a schedule that is over."""
+    start, end = job.starts_at, job.expires_at
+    if start is not None and end is not None and end < start:
+        start, end = None, _EARLIEST
+    return {name: _told(at) for name, at in (("startAt", start), ("endAt", end)) if at is not None}
+
+
+def _told(at: int) -> int:
+    """An instant as the spec can hold it: whole microseconds, not before there were any."""
+    return max(at - at % 1000, _EARLIEST)
+
+
+def _bound(spec: Body, name: str, kept: JobIn) -> int | None:
+    """`starts_at` or `expires_at` as the client wrote it, or as the spec has it now."""
+    try:
+        now = gotime.instant(spec[name]) if spec.get(name) else None
+    except GoError:
+        return None
+    if now == _bounds(kept).get(name):
+        return kept.starts_at if name == "startAt" else kept.expires_at
+    return now
+
+
+def _rules(job: JobIn, old: Body) -> Body:
+    """Concurrency, retries, pause, and the end of it all."""
+    policy = old.get("concurrencyPolicy", "Allow")
+    forbid = policy if policy != "Allow" else "Forbid"  # Dkron knows one word for all that is not "allow"
+    return {
+        "suspend": job.disabled,
+        "concurrencyPolicy": forbid if job.concurrency == "forbid" else "Allow",
+        "retry": (old.get("retry") or _NEW["retry"]) | {"limit": min(job.retries, MAX_RETRIES)},
+        "deleteAfter": "Success" if job.ephemeral else _never(old.get("deleteAfter", "Never")),
+    }
+
+
+def _never(before: str) -> str:
+    """Another `deleteAfter` than that of `ephemeral` is kubectl's."""
+    return "Never" if before == "Success" else before
+
+
+def _fitting(spec: Body, old: Body, job: JobIn, options: Options) -> Body:
+    """The spec without what kubectl had added to another one, and which the API server would refuse in this."""
+    if spec["concurrencyPolicy"] == "Allow":
+        spec.pop("concurrencyLimit", None)
+        spec.pop("queueLimit", None) if "group" not in spec else None
+    if spec["suspend"]:
+        spec.pop("suspendUntil", None)
+    if ("pod" in spec) != ("pod" in old):
+        spec.pop("overridable", None)
+    if "pod" not in spec:
+        spec.pop("targets", None)
+    elif wanted := [options.targets[tag] for tag in _tags(job) if tag in options.targets]:
+        spec["targets"] = list(dict.fromkeys(wanted))
+    return spec
+
+
+def _tags(job: JobIn) -> list[str]:
+    """`key=value` of each tag, without the count of nodes after the colon."""
+    return [f"{key}={str(value).partition(':')[0]}" for key, value in (job.tags or {}).items()]
+
+
+def _words(job: JobIn) -> Body:
+    """What the document keeps; never a credential."""
+    job = replace(job, executor_config=masked(job.executor_config, job.executor))
+    found = {name: getattr(job, name) for name in _WORDS if getattr(job, name) != getattr(_PLAIN, name)}
+    return found | {name: gotime.rfc3339(found[name]) for name in _TIMES if name in found}
+
+
+def _kept(job: Job) -> JobIn:
+    """The client's words; what somebody has broken in the annotation counts as absent."""
+    words = job.document.get("job")
+    words = words if isinstance(words, dict) else {}
+    found = {name: words[name] for name, kind in _WORDS.items() if name in words and type(words[name]) is kind}
+    for name in _TIMES:
+        try:
+            found |= {name: gotime.instant(found[name])} if name in found else {}
+        except GoError:
+            found.pop(name)
+    return JobIn(name=job.id, **found)
+
+
+def _secrets(made: Action, was: Job | None, naming: Naming) -> Mapping[str, bytes] | None:
+    """Credentials for the Secret; None where the client means those that it has been shown masked. Raises Invalid."""
+    if not made.kept:
+        return made.secrets
+    if made.kept - (secret_keys(was.spec, naming.name) if was else frozenset()):
+        raise Invalid(
+            f"{MASK} stands for a stored credential, and there is none; write the credential", "executor_config"
+        )
+    if made.secrets:
+        raise Invalid(f"some credentials are masked; write all of them, or leave all as {MASK}", "executor_config")
+    return None
+
+
+def _next(job: Job, now: datetime) -> int:
+    """The next instant, as the operator tells it or else by the schedule, whether or not it is paused."""
+    if job.status.get("observedGeneration") == job.generation:
+        known = [gotime.instant(text) for text in job.status.get("nextRuns") or ()]
+        if ahead := [at for at in known if at > gotime.nanos(now)]:
+            return ahead[0]
+    try:
+        made = read_schedule(job.task, job.key, job.created, Setting()).next(now)
+    except (CronTaskError, ValidationError):
+        return NEVER
+    return NEVER if made is None else gotime.nanos(made)
