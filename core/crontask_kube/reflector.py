@@ -64,11 +64,13 @@ class Reflector:
         clock: Clock,
         namespace: str | None = None,
         label_selector: str | None = None,
+        reached: Callable[[str], None] = lambda version: None,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        """`reached` is told up to which version the follower has been told of everything."""
         self._api, self._resource, self._follower, self._clock = api, resource, follower, clock
-        self._namespace, self._selector = namespace, label_selector
+        self._namespace, self._selector, self._reached = namespace, label_selector, reached
         self._sleep, self._jitter = sleep, jitter
         self._version = ""
         """Where the next watch begins; empty where a list is needed."""
@@ -128,6 +130,7 @@ class Reflector:
             if not self._version or self._failures >= DOUBTFUL_AFTER:
                 self._version = ""
                 self._version = await self._list()
+                self._reached(self._version)
             await self._watch()
         except Unavailable as error:
             return error
@@ -186,3 +189,4 @@ class Reflector:
                     if self._marks:
                         self._hear(event.object)
                 self._version = event.resource_version
+                self._reached(self._version)

@@ -232,7 +232,7 @@ async def test_ended_runs_can_be_forgotten(stage: Stage) -> None:
     await put(stage)
     await put(stage, Naming(SCOPE, "b"))
     await stage.ran(A.key, "ended", phase="Failed")
-    await stage.ran(A.key, "runs", phase="Running")
+    await stage.ran(A.key, "runs", phase="Running", startedAt="2026-03-01T12:00:00Z")
     await stage.ran(Naming(SCOPE, "b").key, "others", phase="Failed")
     await stage.store.forget(A.key)
     assert [run.key.name for run in await stage.store.runs(A.key)] == ["runs"]

@@ -1,0 +1,124 @@
+"""One replica of the gateway towards Kubernetes: its caches, the watches that feed them, and the store on top.
+
+`run` joins the other replicas, follows tasks and executions of the namespaces
+that are served, and joins anew should it ever lapse (`freshness.py`).
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from crontask_gateway.cache import Bodies, Jobs, Runs
+from crontask_gateway.freshness import Freshness, Pace
+from crontask_gateway.kube_store import KubeStore
+from crontask_gateway.naming import LABEL_DIALECT
+from crontask_gateway.operators import Operators
+from crontask_gateway.progress import Place
+from crontask_kube.client import ApiClient
+from crontask_kube.clock import Clock
+from crontask_kube.leasewatch import LeaseWatch
+from crontask_kube.reflector import Reflector
+from crontask_kube.resources import EXECUTIONS, TASKS
+
+log = structlog.get_logger(__name__)
+
+
+class Replica:
+    """See the module. `identity` must be unique to the process."""
+
+    def __init__(
+        self,
+        api: ApiClient,
+        clock: Clock,
+        *,
+        namespaces: Sequence[str],
+        dialects: Sequence[str],
+        lease_namespace: str,
+        identity: str,
+        cache_bytes: int,
+        pace: Pace | None = None,
+    ) -> None:
+        self._api, self._clock = api, clock
+        self._prefixes = tuple(f"{dialect}-" for dialect in dialects)
+        bodies = Bodies(cache_bytes)
+        self._jobs = {name: Jobs() for name in namespaces}
+        self._runs = {name: Runs(bodies, self._may_be_ours) for name in namespaces}
+        self._leases = LeaseWatch(api, lease_namespace)
+        places = tuple(Place(each.plural, name) for name in namespaces for each in (TASKS, EXECUTIONS))
+        self.freshness = Freshness(
+            api, clock, namespace=lease_namespace, identity=identity, watch=self._leases, places=places, pace=pace
+        )
+        self.operators = Operators(clock, self._leases)
+        self.store = KubeStore(
+            api,
+            clock,
+            jobs=self._jobs,
+            runs=self._runs,
+            freshness=self.freshness,
+            operators=self.operators,
+        )
+
+    @property
+    def known(self) -> tuple[int, int]:
+        """How many jobs and runs are known."""
+        return sum(map(len, self._jobs.values())), sum(map(len, self._runs.values()))
+
+    def problem(self) -> str:
+        """Why this replica cannot serve yet; empty when it can."""
+        if not self.freshness.joined:
+            return "it joins the other replicas"
+        behind = [str(place) for place, progress in self.freshness.progress.items() if not progress.version]
+        return f"it has not read yet: {', '.join(sorted(behind))}" if behind else ""
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        leases = asyncio.create_task(self._leases.run())
+        try:
+            while True:
+                await self.freshness.join()
+                await self._follow()
+                log.warning("other replicas have given this one up; it joins them anew")
+        finally:
+            await _ended([leases])
+
+    async def leave(self) -> None:
+        """Tells the other replicas that this one serves no more; after `run` was cancelled."""
+        await self.freshness.leave()
+
+    async def _follow(self) -> None:
+        watches = [asyncio.create_task(each.run()) for name in self._jobs for each in self._reflectors(name)]
+        try:
+            await self.freshness.keep()
+        finally:
+            await _ended(watches)
+
+    def _reflectors(self, namespace: str) -> tuple[Reflector, Reflector]:
+        progress = self.freshness.progress
+        tasks = Reflector(
+            self._api,
+            TASKS,
+            self._jobs[namespace],
+            clock=self._clock,
+            namespace=namespace,
+            label_selector=LABEL_DIALECT,
+            reached=progress[Place(TASKS.plural, namespace)].advance,
+        )
+        executions = Reflector(
+            self._api,
+            EXECUTIONS,
+            self._runs[namespace],
+            clock=self._clock,
+            namespace=namespace,
+            reached=progress[Place(EXECUTIONS.plural, namespace)].advance,
+        )
+        return tasks, executions
+
+    def _may_be_ours(self, task: str) -> bool:
+        return task.startswith(self._prefixes)
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
