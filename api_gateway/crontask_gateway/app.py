@@ -9,6 +9,7 @@ redirections, its error bodies) is what must not be sent.
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
@@ -34,6 +35,11 @@ NOTHING_HERE = Reply(404, b"no API is served here\n", (("Content-Type", "text/pl
 SHOWN_PATH = 200
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+DRAINED_BYTES = 8 * 1024 * 1024
+DRAINED_SECONDS = 2.0
+"""So much of a body that nobody wants is read before the reply: a connection that is closed on a client which still
+sends often loses the reply."""
 log = structlog.get_logger(__name__)
 
 
@@ -80,6 +86,7 @@ class App:
         try:
             reply, route = await self._answer(mounted, facts, body)
             extra = [("X-Request-Id", facts.request_id)]
+            await body.drain()
             if not body.whole:  # what is left of it would be taken for the next request
                 extra.append(("Connection", "close"))
             await _send(send, reply.having(*extra))
@@ -158,6 +165,8 @@ class Body:
         self._receive, self._headers, self._limits = receive, headers, limits
         self.whole = "transfer-encoding" not in headers and self._length() == 0
         """Whether nothing of it is left to be read."""
+        self._waits = "expect" in headers
+        """Whether the client sends it only when it is asked for."""
 
     def _length(self) -> int:
         text = self._headers.get("content-length", "0")
@@ -171,6 +180,7 @@ class Body:
         parts, size = list[bytes](), 0
         try:
             async with asyncio.timeout(self._limits.body_seconds):
+                self._waits = False
                 while not self.whole:
                     message = await self._receive()
                     if message["type"] == "http.disconnect":
@@ -183,6 +193,18 @@ class Body:
         except TimeoutError:
             raise TooSlow(f"the body did not arrive within {self._limits.body_seconds:g} s") from None
         return b"".join(parts)
+
+    async def drain(self) -> None:
+        """Reads what is left, within bounds, and drops it."""
+        left = 0 if self._waits else DRAINED_BYTES
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAINED_SECONDS):
+                while not self.whole and left > 0:
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGoneError
+                    left -= len(message.get("body", b""))
+                    self.whole = not message.get("more_body", False)
 
 
 def _too_large(limit: int) -> TooLarge:
@@ -211,7 +233,7 @@ def _shown(facts: Facts) -> str:
 
 def _header(value: str) -> bytes:
     """A header's value; line ends in it, which may come from a client, would begin another header."""
-    return value.translate({0: None, 10: None, 13: None}).encode("latin-1", "replace")
+    return _CONTROLS.sub("", value).encode("latin-1", "replace")
 
 
 async def _send(send: Send, reply: Reply) -> None:

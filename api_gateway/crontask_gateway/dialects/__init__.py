@@ -1,1 +1,6 @@
 """The dialects, one package each with the same ten files; `shape.py` says what a dialect is."""
+
+from crontask_gateway.dialects.shape import Dialect
+
+DIALECTS: tuple[Dialect, ...] = ()
+"""All that there are; which of them are served is a matter of settings."""
