@@ -49,11 +49,13 @@ def read(body: bytes) -> Any:
     if start == len(text):
         raise GoError("EOF")
     try:
-        return _DECODER.raw_decode(text, start)[0]
-    except RecursionError:
-        raise GoError("exceeded max depth") from None
-    except ValueError:
-        raise GoError(problem(body)) from None
+        value = _DECODER.raw_decode(text, start)[0]
+    except (RecursionError, ValueError):
+        raise GoError(problem(body) or "exceeded max depth") from None
+    # Python takes a number that breaks off (`1.x`) as far as it goes.
+    if isinstance(value, Number) and (fault := problem(body)):
+        raise GoError(fault)
+    return value
 
 
 def write(value: Any, *, pretty: bool = False) -> bytes:

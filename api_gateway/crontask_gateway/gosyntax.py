@@ -8,6 +8,7 @@ _STRING = re.compile(rb'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*'
 _HEX = re.compile(rb"[0-9a-fA-F]{0,4}")
 _DIGITS = re.compile(rb"[0-9]*")
 _WORDS = {ord("t"): b"true", ord("f"): b"false", ord("n"): b"null"}
+_DEEPEST = 10_000
 _CLOSED_BY = {ord("{"): ord("}"), ord("["): ord("]")}
 _PLACES = {ord("{"): "after object key:value pair", ord("["): "after array element"}
 
@@ -16,14 +17,13 @@ class _SyntaxFault(Exception):  # noqa: N818 - never leaves this module
     pass
 
 
-def problem(body: bytes) -> str:
-    """The text of the error."""
+def problem(body: bytes) -> str | None:
+    """The text of the error; None where the scanner goes through, however deeply the value is nested."""
     try:
         _Scan(body).run()
     except _SyntaxFault as fault:
         return str(fault)
-    # Python refuses what Go's scanner takes: only a text that is nested more deeply than we read.
-    return "exceeded max depth"
+    return None
 
 
 class _Scan:
@@ -60,6 +60,8 @@ class _Scan:
                 self.at += 1
                 return None
             self.inside.append(byte)
+            if len(self.inside) > _DEEPEST:
+                raise _SyntaxFault("exceeded max depth")
             if byte == ord("{"):
                 self._key()
 

@@ -16,6 +16,8 @@ _MICRO = 1_000
 _EPOCH = date(1970, 1, 1).toordinal()
 _CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097
 _LAYOUT = "2006-01-02T15:04:05Z07:00"
+_LONGEST = 1000
+"""Characters of a duration; what is longer means nothing."""
 _UNITS = ("ns", "us", "µs", "μs", "ms", "s", "m", "h")
 _PART = re.compile(r"(\d*)(\.\d*)?([^.\d]*)", re.ASCII)
 _FRACTION = re.compile(r"[.,]([0-9]+)")
@@ -59,6 +61,8 @@ def instant(text: str) -> int:
 
 def duration(text: str) -> int:
     """`time.ParseDuration(text)`: nanoseconds. Raises GoError."""
+    if len(text) > _LONGEST:
+        raise GoError(f"time: invalid duration {go_quoted(text[:_LONGEST])}")
     length = nanoseconds(text)
     if length is not None:
         return length

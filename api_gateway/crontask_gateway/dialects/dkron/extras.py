@@ -107,15 +107,15 @@ def restore_reply(results: Iterable[tuple[str, bool]]) -> bytes:
 
 def _parents_first(jobs: Sequence[JobIn]) -> list[JobIn]:
     """The jobs level by level, in the file's order within each. Raises Invalid for a parent that is not in the file."""
-    ordered: list[JobIn] = []
-    rest, known = list(jobs), {""}
-    while rest:
-        level = [job for job in rest if job.parent_job in known]
-        if not level:
-            raise Invalid(f"the parent {rest[0].parent_job} of {rest[0].name} is not in the file, or depends on it")
-        rest = [job for job in rest if job.parent_job not in known]
-        known |= {job.name for job in level}
-        ordered += level
+    children: dict[str, list[JobIn]] = {}
+    for job in jobs:
+        children.setdefault(job.parent_job, []).append(job)
+    ordered = children.pop("", [])
+    for job in ordered:  # grows while it is gone through
+        ordered += children.pop(job.name, [])
+    if children:
+        parent, (lost, *_) = next(iter(children.items()))
+        raise Invalid(f"the parent {parent} of {lost.name} is not in the file, or depends on it")
     return ordered
 
 

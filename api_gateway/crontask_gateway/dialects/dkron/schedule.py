@@ -45,9 +45,9 @@ def read(text: str, name: str) -> str:
     """The spec's text for the schedule of the job `name`. Raises Invalid with upstream's text."""
     made = resolved(text, name)
     try:
-        _check(made)
         if len(made) > MAX_TEXT:
             raise GoError(f"the schedule has {len(made)} characters, at most {MAX_TEXT} are kept")
+        _check(made)
         parse(made, grammar=GRAMMAR)
     except GoError as error:
         problem = str(error)

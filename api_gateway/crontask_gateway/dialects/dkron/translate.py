@@ -1,4 +1,4 @@
-"""A Dkron job as a CronTask and back; `attempts.py` has the executions.
+"""A Dkron job as a CronTask and back; `attempts.py` has the executions, `words.py` the document.
 
 What runs, and when, stands in the spec. The document keeps the client's own words;
 each of them is shown for as long as the spec holds what it was translated to, so
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from crontask_core.errors import CronTaskError
 from crontask_core.validation import Setting, read_schedule
@@ -22,13 +22,14 @@ from crontask_gateway.dialects.dkron.actions import (
     Action,
     Body,
     action,
-    masked,
     read_action,
     secret_keys,
 )
 from crontask_gateway.dialects.dkron.attempts import from_execution
 from crontask_gateway.dialects.dkron.counters import cleared, restored, shown
+from crontask_gateway.dialects.dkron.options import Options
 from crontask_gateway.dialects.dkron.wire import NEVER, JobIn, JobOut
+from crontask_gateway.dialects.dkron.words import kept_words, words
 from crontask_gateway.errors import Invalid
 from crontask_gateway.gotime import GoError
 from crontask_gateway.naming import Naming
@@ -49,51 +50,13 @@ _OURS = (
     "schedule", "grammar", "timeZone", "startAt", "endAt", "suspend", "concurrencyPolicy", "retry", "after",
     "deleteAfter", *FIELDS,
 )  # fmt: skip
-_TIMES = ("starts_at", "expires_at")
-_WORDS: Mapping[str, type] = {
-    "displayname": str,
-    "timezone": str,
-    "schedule": str,
-    "owner": str,
-    "owner_email": str,
-    "tags": dict,
-    "metadata": dict,
-    "retries": int,
-    "parent_job": str,
-    "processors": dict,
-    "concurrency": str,
-    "executor": str,
-    "executor_config": dict,
-    "starts_at": str,
-    "expires_at": str,
-}
-"""The members that the document keeps, where they differ from their defaults. The others have a home in the spec."""
-_PLAIN = JobIn()
-
-
-class Options(BaseModel):
-    """The dialect's own settings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    image: str = Field(default="busybox:1.37", min_length=1, max_length=1024)
-    """The image in which `shell` runs."""
-
-    images: dict[str, str] = {}
-    """Images for further executors, by their names; they find the config in DKRON_EXECUTOR_CONFIG."""
-
-    node: str = Field(default="crontask", min_length=1, max_length=63, pattern=r"^[A-Za-z0-9._-]+$")
-    """What the one virtual server is called, the same on all replicas; it is a part of every execution's id."""
-
-    targets: dict[str, str] = {}
-    """CronTaskTargets by tag, such as `role=web`: a job with that tag runs at that target. Other tags run once."""
 
 
 def to_task(job: JobIn, was: Job | None, naming: Naming, options: Options, *, restore: bool = False) -> Change:
     """What the store is to hold of a checked job. Counters of the client count only in a `restore`."""
     old: Body = was.spec if was else _NEW
     made = action(job, image=options.image, images=options.images, secret=naming.name)
-    if was is not None and read_action(was.spec, _kept(was), naming.name) == (job.executor, job.executor_config):
+    if was is not None and read_action(was.spec, kept_words(was), naming.name) == (job.executor, job.executor_config):
         # Sent back as it was read: what kubectl has added stays, and so does what a client cannot see.
         made.fields = {name: was.spec[name] for name in FIELDS if name in was.spec}
         made.secrets, made.kept = {}, set(secret_keys(was.spec, naming.name))
@@ -102,7 +65,7 @@ def to_task(job: JobIn, was: Job | None, naming: Naming, options: Options, *, re
     counted = restored(job, was) if restore else (was.document.get("counted") if was else None)
     return Change(
         spec=_fitting(spec, old, job, options),
-        document={"job": _words(job)} | ({"counted": counted} if counted else {}),
+        document={"job": words(job)} | ({"counted": counted} if counted else {}),
         secrets=_secrets(made, was, naming),
     )
 
@@ -126,7 +89,7 @@ def from_task(job: Job, now: datetime, children: Sequence[str] = ()) -> JobOut:
 
 def _steady(job: Job) -> JobOut:
     """The job without children and next instant, which do not depend on it alone."""
-    kept, spec = _kept(job), job.spec
+    kept, spec = kept_words(job), job.spec
     executor, config = read_action(spec, kept, job.naming.name)
     limit = (spec.get("retry") or {}).get("limit", 0)
     alone = spec.get("concurrencyPolicy", "Allow") != "Allow"
@@ -238,26 +201,6 @@ def _fitting(spec: Body, old: Body, job: JobIn, options: Options) -> Body:
 def _tags(job: JobIn) -> list[str]:
     """`key=value` of each tag, without the count of nodes after the colon."""
     return [f"{key}={str(value).partition(':')[0]}" for key, value in (job.tags or {}).items()]
-
-
-def _words(job: JobIn) -> Body:
-    """What the document keeps; never a credential."""
-    job = replace(job, executor_config=masked(job.executor_config, job.executor))
-    found = {name: getattr(job, name) for name in _WORDS if getattr(job, name) != getattr(_PLAIN, name)}
-    return found | {name: gotime.rfc3339(found[name]) for name in _TIMES if name in found}
-
-
-def _kept(job: Job) -> JobIn:
-    """The client's words; what somebody has broken in the annotation counts as absent."""
-    words = job.document.get("job")
-    words = words if isinstance(words, dict) else {}
-    found = {name: words[name] for name, kind in _WORDS.items() if name in words and type(words[name]) is kind}
-    for name in _TIMES:
-        try:
-            found |= {name: gotime.instant(found[name])} if name in found else {}
-        except GoError:
-            found.pop(name)
-    return JobIn(name=job.id, **found)
 
 
 def _secrets(made: Action, was: Job | None, naming: Naming) -> Mapping[str, bytes] | None:

@@ -4,108 +4,19 @@ Times are nanoseconds since 1970 (`gotime`). Two ways to say "never" exist side
 by side: nullable times are null, plain ones `0001-01-01T00:00:00Z`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from crontask_core.schedule.zones import clock_time
 from crontask_gateway import gojson, gotime
+from crontask_gateway.dialects.dkron.members import KINDS, Config, Scalar, text_of
 from crontask_gateway.errors import Invalid
-from crontask_gateway.gojson import Number, Reading
 from crontask_gateway.gotime import GoError
+
+__all__ = ["NEVER", "Config", "ExecutionOut", "JobIn", "JobOut", "Scalar", "text_of"]
 
 NEVER = gotime.instant("0001-01-01T00:00:00Z")
 """Go's zero time."""
-Scalar = str | bool | int | float
-Config = dict[str, Scalar]
-"""Upstream takes strings alone; the documented samples hold a bool, so scalars keep their JSON type."""
-MAX_DIGITS = 300
-"""Of a number in a config: more digits than any number has that means something."""
-
-
-def _config(value: Any, was: Any, reading: Reading, wanted: str = "map[string]string") -> Any:
-    """A map of scalars; a second one of the same name is laid over the first, as in Go."""
-    if value is None:
-        return None
-    if not isinstance(value, gojson.Members):
-        reading.mismatch(gojson.called(value), wanted)
-        return was
-    return (was or {}) | {gojson.whole(name): _scalar(held, reading) for name, held in value}
-
-
-def _scalar(value: Any, reading: Reading) -> Scalar:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, Number) and len(value) <= MAX_DIGITS:
-        return int(value) if value.lstrip("-").isdigit() else _fraction(value)
-    if gojson.is_text(value):
-        return gojson.whole(value)
-    reading.mismatch(gojson.called(value), "string")
-    return ""
-
-
-def _fraction(text: str) -> Scalar:
-    """A number with a point or an exponent; its text where a float would be another number, or none."""
-    number = float(text)
-    return number if repr(number) == text else str(text)
-
-
-def _executor_config(value: Any, was: Any, reading: Reading) -> Any:
-    return _config(value, was, reading, "plugin.ExecutorPluginConfig")
-
-
-def _processors(value: Any, was: Any, reading: Reading) -> Any:
-    if value is None:
-        return None
-    if not isinstance(value, gojson.Members):
-        reading.mismatch(gojson.called(value), "map[string]plugin.Config")
-        return was
-    found = {gojson.whole(name): _config(held, None, reading, "plugin.Config") or {} for name, held in value}
-    return (was or {}) | found
-
-
-def _nullable(value: Any, was: Any, reading: Reading) -> Any:
-    """A nullable time: RFC 3339, or `2030-01-02T03:04`, which the web UI sends and which is read as UTC."""
-    if value is None:
-        return None
-    try:
-        return gojson.time(value, was, reading)
-    except GoError:
-        if gojson.is_text(value) and len(value) == len("2030-01-02T03:04"):
-            return gotime.instant(f"{value}:00Z")
-        raise
-
-
-_KINDS: Mapping[str, gojson.Kind] = {
-    "id": gojson.text,
-    "name": gojson.text,
-    "displayname": gojson.text,
-    "timezone": gojson.text,
-    "schedule": gojson.text,
-    "owner": gojson.text,
-    "owner_email": gojson.text,
-    "success_count": gojson.integer,
-    "error_count": gojson.integer,
-    "last_success": _nullable,
-    "last_error": _nullable,
-    "disabled": gojson.flag,
-    "tags": _config,
-    "metadata": _config,
-    "retries": gojson.unsigned,
-    "dependent_jobs": gojson.texts,
-    "parent_job": gojson.text,
-    "processors": _processors,
-    "concurrency": gojson.text,
-    "executor": gojson.text,
-    "executor_config": _executor_config,
-    "status": gojson.text,
-    "next": gojson.time,
-    "ephemeral": gojson.flag,
-    "starts_at": _nullable,
-    "expires_at": _nullable,
-}
 _NEVER_TAKEN = ("id", "dependent_jobs", "next")
 """Read, because a wrong type in them is an error; and dropped."""
 
@@ -150,7 +61,7 @@ class JobIn:
     @classmethod
     def from_value(cls, value: Any) -> "JobIn":
         """The job in a value of `gojson.read`. Raises GoError."""
-        found = gojson.struct(value, "dkron.Job", _KINDS)
+        found = gojson.struct(value, "dkron.Job", KINDS)
         for member in _NEVER_TAKEN:
             found.pop(member, None)
         for member in ("tags", "metadata", "executor_config"):  # an empty map reads back as null
@@ -241,11 +152,6 @@ class ExecutionOut:
         optional = {"output": cut, "node_name": self.node_name, "group": self.group, "attempt": self.attempt}
         shown |= {member: held for member, held in optional.items() if held}
         return shown | {"output_truncated": cut != self.output} if listed else shown
-
-
-def text_of(value: Scalar) -> str:
-    """A scalar as the text that it stands for (`true`, `30`)."""
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
 def _tail(text: str, limit: int) -> str:
