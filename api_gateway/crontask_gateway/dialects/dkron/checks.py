@@ -8,21 +8,27 @@ from crontask_gateway.dialects.dkron import schedule
 from crontask_gateway.dialects.dkron.actions.pods import memory_bytes
 from crontask_gateway.dialects.dkron.errors import Told
 from crontask_gateway.dialects.dkron.wire import JobIn
+from crontask_gateway.dialects.dkron.words import parent_of, schedule_of
 from crontask_gateway.errors import Invalid
 from crontask_gateway.gotime import GoError
+from crontask_gateway.store import Job
 
 NO_PARENT = "specified parent job not found"
 
 
-def check(job: JobIn) -> None:
-    """Raises Invalid."""
+def check(job: JobIn, was: Job | None = None) -> None:
+    """Raises Invalid.
+
+    A schedule that is sent back as it was read passes: kubectl can write some that Dkron cannot.
+    """
     if not job.name:
         raise _refused("name cannot be empty", "name")
     if wrong := next((char for char in job.name if not _allowed(char)), None):
         raise _refused(f"name contains illegal character '{wrong}'", "name")
     if job.parent_job == job.name:
         raise _refused("the job can not have itself as parent", "parent_job")
-    if job.schedule or not job.parent_job:
+    same = was is not None and (job.schedule, job.parent_job) == (schedule_of(was), parent_of(was))
+    if not same and (job.schedule or not job.parent_job):
         schedule.read(job.schedule, job.name)
     if job.concurrency not in ("allow", "forbid", ""):
         raise _refused('invalid concurrency policy value, use "allow" or "forbid"', "concurrency")

@@ -29,7 +29,7 @@ from crontask_gateway.dialects.dkron.attempts import from_execution
 from crontask_gateway.dialects.dkron.counters import cleared, restored, shown
 from crontask_gateway.dialects.dkron.options import Options
 from crontask_gateway.dialects.dkron.wire import NEVER, JobIn, JobOut
-from crontask_gateway.dialects.dkron.words import kept_words, words
+from crontask_gateway.dialects.dkron.words import kept_words, parent_of, schedule_of, words
 from crontask_gateway.errors import Invalid
 from crontask_gateway.gotime import GoError
 from crontask_gateway.naming import Naming
@@ -61,7 +61,7 @@ def to_task(job: JobIn, was: Job | None, naming: Naming, options: Options, *, re
         made.fields = {name: was.spec[name] for name in FIELDS if name in was.spec}
         made.secrets, made.kept = {}, set(secret_keys(was.spec, naming.name))
     spec = {name: value for name, value in old.items() if name not in _OURS}
-    spec |= _timing(job, old, naming) | _rules(job, old) | made.fields
+    spec |= _timing(job, was, naming) | _rules(job, old) | made.fields
     counted = restored(job, was) if restore else (was.document.get("counted") if was else None)
     return Change(
         spec=_fitting(spec, old, job, options),
@@ -97,7 +97,7 @@ def _steady(job: Job) -> JobOut:
         name=job.id,
         displayname=kept.displayname,
         timezone=schedule.write_zone(spec.get("timeZone", ""), kept.timezone),
-        schedule=schedule.write(spec["schedule"], kept.schedule, job.id) if spec.get("schedule") else kept.schedule,
+        schedule=schedule_of(job),
         owner=kept.owner,
         owner_email=kept.owner_email,
         **shown(job),
@@ -118,26 +118,17 @@ def _steady(job: Job) -> JobOut:
     )
 
 
-def parent_of(job: Job) -> str:
-    """The name of the job after which this one runs; empty for none."""
-    tasks = [each.get("task", "") for each in job.spec.get("after") or ()]
-    if not tasks:
-        return ""
-    kept = job.document.get("job", {}).get("parent_job", "")
-    if kept and Naming(job.naming.scope, kept).name in tasks:
-        return str(kept)
-    return str(tasks[0]).removeprefix(f"{job.naming.scope.dialect}-")
-
-
-def _timing(job: JobIn, old: Body, naming: Naming) -> Body:
+def _timing(job: JobIn, was: Job | None, naming: Naming) -> Body:
+    """When the task is due; what is sent back as it was read stays as it is, even if Dkron could not say it."""
     spec: Body = {"timeZone": schedule.read_zone(job.timezone)}
-    before = old.get("after") or []
-    if job.parent_job:
-        parent = Naming(naming.scope, job.parent_job).name
-        same = [each for each in before if each.get("task") == parent]
-        spec["after"] = same or [{"task": parent, "when": "Success"}]
-    else:
+    same_parent = was is not None and job.parent_job == parent_of(was)
+    kept = was.spec if was is not None and same_parent else {}
+    if was is not None and same_parent and job.schedule == schedule_of(was):
+        spec |= {name: kept[name] for name in ("schedule", "grammar") if name in kept}
+    elif not job.parent_job:
         spec |= {"schedule": schedule.read(job.schedule, job.name), "grammar": schedule.GRAMMAR}
+    if job.parent_job:
+        spec["after"] = kept.get("after") or [{"task": Naming(naming.scope, job.parent_job).name, "when": "Success"}]
     return spec | {name: gotime.rfc3339(at) for name, at in _bounds(job).items()}
 
 

@@ -1,13 +1,18 @@
-"""The client's own words, in the document: what has no home in the spec, or is said otherwise there."""
+"""The client's own words, in the document: what has no home in the spec, or is said otherwise there.
+
+`schedule_of` and `parent_of` weigh them against the spec, for those who ask for no more of a job.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from crontask_gateway import gotime
+from crontask_gateway.dialects.dkron import schedule
 from crontask_gateway.dialects.dkron.actions import masked
 from crontask_gateway.dialects.dkron.wire import JobIn
 from crontask_gateway.gotime import GoError
+from crontask_gateway.naming import Naming
 from crontask_gateway.store import Job
 
 _TIMES = ("starts_at", "expires_at")
@@ -50,3 +55,20 @@ def kept_words(job: Job) -> JobIn:
         except GoError:
             found.pop(name)
     return JobIn(name=job.id, **found)
+
+
+def schedule_of(job: Job) -> str:
+    """The schedule as a client sees it; that of a child is its client's alone."""
+    text, kept = job.spec.get("schedule"), kept_words(job).schedule
+    return schedule.write(text, kept, job.id) if text else kept if job.spec.get("after") else ""
+
+
+def parent_of(job: Job) -> str:
+    """The name of the job after which this one runs; empty for none."""
+    tasks = [str(each.get("task", "")) for each in job.spec.get("after") or ()]
+    if not tasks:
+        return ""
+    kept = kept_words(job).parent_job
+    if kept and Naming(job.naming.scope, kept).name in tasks:
+        return kept
+    return tasks[0].removeprefix(f"{job.naming.scope.dialect}-")

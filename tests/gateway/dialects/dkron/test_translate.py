@@ -14,8 +14,9 @@ from crontask_core.names import Key
 from crontask_core.validation import Setting, check_task, read_schedule, read_spec
 from crontask_gateway import documents, gojson, gotime
 from crontask_gateway.dialects.dkron.checks import check
-from crontask_gateway.dialects.dkron.translate import Options, from_task, parent_of, to_change, to_task
+from crontask_gateway.dialects.dkron.translate import Options, from_task, to_change, to_task
 from crontask_gateway.dialects.dkron.wire import NEVER, JobIn, JobOut
+from crontask_gateway.dialects.dkron.words import parent_of
 from crontask_gateway.errors import Invalid
 from crontask_gateway.naming import Naming, Scope
 from crontask_gateway.store import Change, Job
@@ -476,7 +477,7 @@ def test_a_task_without_a_document_is_a_job_too() -> None:
 def test_a_broken_document_breaks_nothing(document: dict[str, Any]) -> None:
     task = replace(put(SHELL), document=document)
     assert shown(task).owner == ""
-    assert shown(task).schedule == "@every 1m"
+    assert (shown(task).schedule, shown(task).executor) == ("@every 1m", "docker")
 
 
 # Counters
@@ -568,10 +569,32 @@ def test_children_and_parents() -> None:
     assert shown(put(SHELL)).dependent_jobs is None
 
 
-def test_a_parent_of_kubectl_s_stays_beside_the_client_s() -> None:
-    task = put(replace(SHELL, parent_job="p"))
-    assert shown(put(replace(SHELL, parent_job=""), task)).parent_job == ""
-    assert "after" not in put(SHELL, task).spec
+def test_a_child_is_attached_and_detached() -> None:
+    child = put(replace(SHELL, parent_job="p"))
+    assert (child.spec.get("schedule"), shown(child).schedule) == (None, "@every 1m")
+    alone = put(SHELL, child)
+    assert "after" not in alone.spec
+    assert (alone.spec["schedule"], shown(alone).parent_job) == ("@every 1m", "")
+    assert [each["task"] for each in put(replace(SHELL, parent_job="q"), child).spec["after"]] == ["dkron-q"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"schedule": "*/5 * * * *", "grammar": "standard"},
+        {"schedule": None, "grammar": None, "calendar": {"hours": [3], "minutes": [0]}},
+        {"schedule": None, "grammar": None, "after": [{"task": "dkron-p", "when": "Failure"}, {"task": "other"}]},
+        {"after": [{"task": "dkron-p"}]},
+    ],
+    ids=["standard grammar", "calendar", "two parents", "parent and schedule"],
+)
+def test_timing_that_dkron_cannot_say_can_be_sent_back(edit: dict[str, Any]) -> None:
+    task = edited(put(SHELL), **edit)
+    sent = JobIn.from_json(gojson.write(shown(task).to_json()))
+    check(sent, task)
+    after = to_task(sent, task, Naming(SCOPE, "job"), OPTIONS).spec
+    timing = ("schedule", "grammar", "calendar", "after")
+    assert {name: after.get(name) for name in timing} == {name: task.spec.get(name) for name in timing}
 
 
 def test_a_toggle_changes_nothing_else() -> None:

@@ -9,6 +9,7 @@ import shlex
 from base64 import b64decode
 from binascii import Error
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from crontask_core.model.policy import YEAR
@@ -62,15 +63,15 @@ def shell(job: JobIn, image: str) -> Body:
     words = ["/bin/sh", "-c", command] if is_true(job.text("shell")) else _words(command)
     if not words:
         return failing("shell: invalid command line string", image)
-    env = _environment(job)
+    more: dict[str, str] = {}
     if payload:
         try:
             b64decode(payload, validate=True)
         except (Error, ValueError):
             return failing("shell: Error decoding payload: illegal base64 data", image)
         words = ["/bin/sh", "-c", _FED, "sh", *words]
-        env.append({"name": PAYLOAD, "value": payload})
-    pod: Body = {"image": image, "command": _all(words), "env": env}
+        more[PAYLOAD] = payload
+    pod: Body = {"image": image, "command": _all(words), "env": _environment(job, more)}
     if limit := job.text("mem_limit"):
         pod["resources"] = {"limits": {"memory": str(memory_bytes(limit))}}
     made: Body = {"pod": _in_template(pod, job.text("cwd"), job.text("su"))}
@@ -119,11 +120,11 @@ def _words(command: str) -> list[str]:
     return words
 
 
-def _environment(job: JobIn) -> list[Body]:
-    """The variables: split at every comma, the last of a name counts, then the job's name."""
+def _environment(job: JobIn, more: Mapping[str, str] = MappingProxyType({})) -> list[Body]:
+    """The variables: split at every comma, the last of a name counts, then the job's name and ours."""
     pairs = (pair.partition("=") for pair in job.text("env").split(",") if "=" in pair)
     found = {name: value for name, _, value in pairs if _ENV_NAME.fullmatch(name)}
-    found["ENV_JOB_NAME"] = job.name
+    found |= {"ENV_JOB_NAME": job.name, **more}
     return [{"name": name, "value": escape(value)} for name, value in found.items()]
 
 
@@ -136,7 +137,7 @@ def docker(job: JobIn) -> Body:
 def other(job: JobIn, image: str) -> Body:
     """The same for an executor that the configuration has an image for: its config is in a variable."""
     config = json.dumps({key: text_of(value) for key, value in (job.executor_config or {}).items()})
-    return {"pod": {"image": image, "env": [*_environment(job), {"name": GIVEN, "value": escape(config)}]}}
+    return {"pod": {"image": image, "env": _environment(job, {GIVEN: config})}}
 
 
 def read_pod(pod: Mapping[str, Any], seconds: int | None, kept: str) -> tuple[str, Config]:
