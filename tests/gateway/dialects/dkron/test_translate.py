@@ -68,7 +68,7 @@ SCALARS = (
     | st.integers(-(2**40), 2**40)
     | st.floats(allow_nan=False, allow_infinity=False)
 )
-CONFIGS = st.dictionaries(st.text(max_size=8), SCALARS, max_size=4)
+CONFIGS = st.dictionaries(st.text(max_size=8) | st.just("url"), SCALARS | st.just("a://@b"), max_size=4)
 NAMES = st.text("abcßñ019_-", min_size=1, max_size=60)
 SCHEDULES = st.sampled_from(
     [
@@ -390,6 +390,40 @@ def test_a_mask_without_a_credential_behind_it_is_refused() -> None:
     both = replace(HTTP, executor_config=SECRET_CALL | {"headers": '["Authorization: ***", "Cookie: new"]'})
     with pytest.raises(Invalid, match="some credentials are masked"):
         to_task(both, put(SECRET_JOB), Naming(SCOPE, "job"), OPTIONS)
+
+
+KAFKA = replace(
+    SHELL,
+    executor="kafka",
+    executor_config={
+        "saslPassword": "hush",
+        "topic": "t",
+        "url": "amqp://ann:p@rabbit/x",
+        "api_key": "",
+        "tlsEnable": True,
+    },
+)
+
+
+@pytest.mark.parametrize("images", [{}, {"kafka": "kafka-cli:1"}], ids=["without image", "with image"])
+def test_credentials_of_other_executors_are_withheld_too(images: dict[str, str]) -> None:
+    options = Options(images=images)
+    change = to_task(KAFKA, None, Naming(SCOPE, "job"), options)
+    assert change.secrets == {"config-saslPassword": b"hush", "config-url": b"ann:p"}
+    assert "hush" not in json.dumps([change.spec, change.document])
+    assert "ann:p" not in json.dumps([change.spec, change.document])
+    refs = {each["name"]: each["valueFrom"] for each in change.spec["pod"]["env"] if "valueFrom" in each}
+    assert refs["DKRON_CONFIG_saslPassword"]["secretKeyRef"] == {
+        "name": "dkron-job",
+        "key": "config-saslPassword",
+        "optional": True,
+    }
+    task = stored(change)
+    seen = shown(task)
+    masked = {"saslPassword": "***", "topic": "t", "url": "amqp://***@rabbit/x", "api_key": "", "tlsEnable": True}
+    assert (seen.executor, seen.executor_config) == ("kafka", masked)
+    again = replace(KAFKA, executor_config=masked | {"topic": "other"})
+    assert to_task(again, task, Naming(SCOPE, "job"), options).secrets is None
 
 
 # Edits by kubectl

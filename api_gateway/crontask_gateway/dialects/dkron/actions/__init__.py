@@ -9,9 +9,10 @@ action is written out, so that an edit by kubectl can be told from it.
 from collections.abc import Mapping
 from typing import Any
 
-from crontask_gateway.dialects.dkron.actions.calls import call, http, masked, read_call
+from crontask_gateway.dialects.dkron.actions.calls import call, http, masked_call, read_call
 from crontask_gateway.dialects.dkron.actions.pods import container_of, docker, other, read_pod, shell
 from crontask_gateway.dialects.dkron.actions.values import MASK, Action, Body, failing
+from crontask_gateway.dialects.dkron.actions.withheld import masked_config, with_secrets
 from crontask_gateway.dialects.dkron.wire import Config, JobIn
 from crontask_gateway.gotime import GoError
 
@@ -44,8 +45,8 @@ def action(job: JobIn, *, image: str, images: Mapping[str, str], secret: str) ->
         case "docker" if job.text("image"):
             return Action(docker(job))
         case executor if executor in images:
-            return Action(other(job, images[executor]))
-    return Action(failing(MISSING if job.executor else UNNAMED, image))
+            return with_secrets(other(job, images[executor]), job, secret)
+    return with_secrets(failing(MISSING if job.executor else UNNAMED, image), job, secret)
 
 
 def read_action(spec: Body, kept: JobIn, secret: str) -> tuple[str, Config | None]:
@@ -86,10 +87,22 @@ def _said(spec: Body) -> tuple[Any, ...]:
     return ("pod", *lists, *place, limits.get("memory"), seconds)
 
 
+def masked(config: Config | None, executor: str) -> Config | None:
+    """The config as it may be kept in an annotation and shown: without credentials.
+
+    What a shell or an image is given in `env` is no credential to us: it may be anything, and is kept as it is.
+    """
+    if not config or executor in ("shell", "docker"):
+        return config
+    return masked_call(config) if executor == "http" else masked_config(config)
+
+
 def secret_keys(spec: Body, secret: str) -> frozenset[str]:
     """The keys of the job's Secret that an action refers to."""
     http_action = spec.get("http") or {}
     refs = [(each.get("valueFrom") or {}).get("secretKeyRef") or {} for each in http_action.get("headers") or ()]
-    found = {ref["key"] for ref in refs if ref.get("name") == secret and "key" in ref}
     basic = (http_action.get("auth") or {}).get("basic") or {}
+    variables = container_of(spec.get("pod") or {}).get("env") or ()
+    refs += [(each.get("valueFrom") or {}).get("secretKeyRef") or {} for each in variables]
+    found = {ref["key"] for ref in refs if ref.get("name") == secret and "key" in ref}
     return frozenset(found | ({"username", "password"} if basic.get("secretName") == secret else set()))

@@ -150,10 +150,8 @@ def read_call(http: Mapping[str, Any], seconds: int | None) -> Config:
     return config
 
 
-def masked(config: Config | None, executor: str) -> Config | None:
-    """The config as it may be kept in an annotation and shown: without the credentials of an HTTP call."""
-    if executor != "http" or not config:
-        return config
+def masked_call(config: Config) -> Config:
+    """The config without the credentials of the call."""
     shown = dict(config)
     if isinstance(url := config.get("url"), str) and "@" in url:
         shown["url"] = re.sub(r"(?<=//)[^/?#]*@", f"{MASK}@", url)

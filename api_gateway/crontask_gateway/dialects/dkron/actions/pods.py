@@ -15,6 +15,7 @@ from typing import Any
 from crontask_core.model.policy import YEAR
 from crontask_gateway import gotime
 from crontask_gateway.dialects.dkron.actions.values import Body, escape, failing, plain
+from crontask_gateway.dialects.dkron.actions.withheld import masked_config
 from crontask_gateway.dialects.dkron.wire import Config, JobIn, text_of
 from crontask_gateway.gotime import GoError
 
@@ -136,7 +137,7 @@ def docker(job: JobIn) -> Body:
 
 def other(job: JobIn, image: str) -> Body:
     """The same for an executor that the configuration has an image for: its config is in a variable."""
-    config = json.dumps({key: text_of(value) for key, value in (job.executor_config or {}).items()})
+    config = json.dumps({key: text_of(value) for key, value in masked_config(job.executor_config or {}).items()})
     return {"pod": {"image": image, "env": _environment(job, {GIVEN: config})}}
 
 
