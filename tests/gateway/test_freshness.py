@@ -31,16 +31,17 @@ class HeldApi(DirectApi):
 
     def __init__(self, server: FakeApiServer) -> None:
         super().__init__(server)
-        self._go: dict[str, asyncio.Event] = {}
+        self._go: dict[tuple[str, str], asyncio.Event] = {}
 
-    def hold(self, resource: Resource) -> asyncio.Event:
-        """Events of a kind wait until the returned one is set."""
-        return self._go.setdefault(resource.plural, asyncio.Event())
+    def hold(self, resource: Resource, event: str = "") -> asyncio.Event:
+        """Events of a kind (of one type, or all) wait until the returned one is set, and so do those behind them."""
+        return self._go.setdefault((resource.plural, event), asyncio.Event())
 
     async def watch(self, resource: Resource, *arguments: Any, **options: Any) -> AsyncGenerator[Event, None]:
         async for event in super().watch(resource, *arguments, **options):
-            if resource.plural in self._go:
-                await self._go[resource.plural].wait()
+            for kind in ("", event.type):
+                if (go := self._go.get((resource.plural, kind))) is not None:
+                    await go.wait()
             yield event
 
 
@@ -71,11 +72,19 @@ class Cluster:
     @asynccontextmanager
     async def gateway(self, identity: str) -> AsyncIterator[Gateway]:
         made = Gateway(self.server, self.clock, identity)
-        running = asyncio.create_task(made.replica.run())
-        try:
-            async with asyncio.timeout(20):
-                await until(lambda: not made.replica.problem())
+        async with self.running(made):
+            await self.ready(made)
             yield made
+
+    async def ready(self, gateway: Gateway) -> None:
+        async with asyncio.timeout(20):
+            await until(lambda: not gateway.replica.problem())
+
+    @asynccontextmanager
+    async def running(self, gateway: Gateway) -> AsyncIterator[None]:
+        running = asyncio.create_task(gateway.replica.run())
+        try:
+            yield
         finally:
             running.cancel()
             with suppress(asyncio.CancelledError):
@@ -143,6 +152,7 @@ async def test_a_removed_job_is_gone_at_the_other_though_its_watch_is_late(clust
     async with cluster.pair() as (one, two):
         await one.store.put(A, change())
         await two.store.describe(A.key)
+        two.api.hold(TASKS, "DELETED")
         await one.store.remove(A.key)
         with pytest.raises(Unknown):
             await two.store.describe(A.key)
@@ -215,6 +225,22 @@ async def test_a_newcomer_shows_what_was_written_without_a_note(cluster: Cluster
 async def _joined(cluster: Cluster) -> Job:
     async with cluster.gateway("two") as two:
         return await two.store.describe(A.key)
+
+
+async def test_a_newcomer_waits_until_nobody_believes_to_be_alone_any_more(cluster: Cluster) -> None:
+    async with cluster.gateway("one") as one:
+        await asyncio.sleep(2)
+        one.api.hold(LEASES)  # so it does not hear of the newcomer
+        newcomer = Gateway(cluster.server, cluster.clock, "two")
+        newcomer.api.hold(TASKS)
+        async with cluster.running(newcomer):
+            await asyncio.sleep(1.2)
+            assert one.replica.freshness.alone()
+            await one.store.put(A, change(n=1))
+            assert newcomer.replica.problem()
+            await cluster.ready(newcomer)
+            assert not one.replica.freshness.alone()
+            assert (await newcomer.store.describe(A.key)).document == {"n": 1}
 
 
 async def test_one_that_does_not_hear_of_itself_asks_although_it_is_alone(cluster: Cluster) -> None:
