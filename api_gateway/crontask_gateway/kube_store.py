@@ -13,14 +13,16 @@ from crontask_core.model.execution import Overrides
 from crontask_core.names import LABEL_EXECUTION, Key, label_value
 from crontask_gateway.answers import translated
 from crontask_gateway.bodies import execution_body
-from crontask_gateway.cache import ANNOTATION_FORGOTTEN, Held, Jobs, Object, Runs, run_of
+from crontask_gateway.cache import ANNOTATION_FORGOTTEN, Held, Jobs, Object
 from crontask_gateway.errors import Unknown
 from crontask_gateway.freshness import Freshness
 from crontask_gateway.kube_tasks import TaskWriter, unknown
 from crontask_gateway.naming import Naming, Scope
 from crontask_gateway.operators import Operators
 from crontask_gateway.progress import Place
+from crontask_gateway.runs import Runs, run_of
 from crontask_gateway.store import Change, Job, Member, Run
+from crontask_gateway.switches import Switches
 from crontask_gateway.together import unbroken
 from crontask_kube import errors as kube
 from crontask_kube.client import ApiClient
@@ -46,11 +48,13 @@ class KubeStore:
         jobs: Mapping[str, Jobs],
         runs: Mapping[str, Runs],
         freshness: Freshness,
+        switches: Switches,
         operators: Operators,
         token: Callable[[], str] = lambda: token_hex(8),
     ) -> None:
         self._api, self._clock, self._token = api, clock, token
-        self._jobs, self._runs, self._freshness, self._operators = jobs, runs, freshness, operators
+        self._jobs, self._runs, self._freshness = jobs, runs, freshness
+        self._switches, self._operators = switches, operators
         self._tasks = TaskWriter(api, jobs, freshness)
 
     async def put(self, naming: Naming, make: Callable[[Job | None], Change]) -> Job:
@@ -162,12 +166,12 @@ class KubeStore:
 
     async def flag(self, name: str) -> bool:
         """See `Store`."""
-        return name in await self._freshness.flags()
+        return name in await self._switches.on()
 
     async def set_flag(self, name: str, on: bool) -> None:
         """See `Store`."""
         with translated():
-            await self._freshness.set_flag(name, on)
+            await self._switches.turn(name, on)
 
     async def members(self) -> Sequence[Member]:
         """See `Store`."""

@@ -119,7 +119,7 @@ class TaskWriter:
     async def _delete(self, key: Key, held: Held, job: Job) -> Job:
         """Deletes the task. Others are told before, because of a deletion nobody is answered a version."""
         version = 0
-        if not self._freshness.alone():
+        if not self._freshness.peers.alone():
             mark = {"metadata": {"annotations": {ANNOTATION_REMOVING: "true"}}}
             made = await self._api.patch(TASKS, key.namespace, key.name, mark)
             version = self._jobs[key.namespace].learn(made).version

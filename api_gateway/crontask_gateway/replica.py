@@ -1,7 +1,7 @@
 """One replica of the gateway towards Kubernetes: its caches, the watches that feed them, and the store on top.
 
 `run` joins the other replicas, follows tasks and executions of the namespaces
-that are served, and joins anew should it ever lapse (`freshness.py`).
+that are served, and joins anew should it ever lapse (`peers.py`).
 """
 
 import asyncio
@@ -9,12 +9,15 @@ from collections.abc import Sequence
 
 import structlog
 
-from crontask_gateway.cache import Bodies, Jobs, Runs
-from crontask_gateway.freshness import Freshness, Pace
+from crontask_gateway.cache import Jobs
+from crontask_gateway.freshness import Freshness
 from crontask_gateway.kube_store import KubeStore
 from crontask_gateway.naming import LABEL_DIALECT
 from crontask_gateway.operators import Operators
+from crontask_gateway.peers import Pace, Peers
 from crontask_gateway.progress import Place
+from crontask_gateway.runs import Bodies, Runs
+from crontask_gateway.switches import Switches
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
 from crontask_kube.leasewatch import LeaseWatch
@@ -46,9 +49,9 @@ class Replica:
         self._runs = {name: Runs(bodies, self._may_be_ours) for name in namespaces}
         self._leases = LeaseWatch(api, lease_namespace)
         places = tuple(Place(each.plural, name) for name in namespaces for each in (TASKS, EXECUTIONS))
-        self.freshness = Freshness(
-            api, clock, namespace=lease_namespace, identity=identity, watch=self._leases, places=places, pace=pace
-        )
+        pace = pace or Pace()
+        self._peers = Peers(api, clock, namespace=lease_namespace, identity=identity, watch=self._leases, pace=pace)
+        self.freshness = Freshness(self._peers, places, pace)
         self.operators = Operators(clock, self._leases)
         self.store = KubeStore(
             api,
@@ -56,6 +59,7 @@ class Replica:
             jobs=self._jobs,
             runs=self._runs,
             freshness=self.freshness,
+            switches=Switches(api, self._peers, lease_namespace, pace.deadline),
             operators=self.operators,
         )
 
@@ -66,17 +70,15 @@ class Replica:
 
     def problem(self) -> str:
         """Why this replica cannot serve yet; empty when it can."""
-        if not self.freshness.joined:
-            return "it joins the other replicas"
-        behind = [str(place) for place, progress in self.freshness.progress.items() if not progress.version]
-        return f"it has not read yet: {', '.join(sorted(behind))}" if behind else ""
+        return self.freshness.problem()
 
     async def run(self) -> None:
         """Until it is cancelled."""
         leases = asyncio.create_task(self._leases.run())
         try:
             while True:
-                await self.freshness.join()
+                self.freshness.reset()
+                await self._peers.join()
                 await self._follow()
                 log.warning("other replicas have given this one up; it joins them anew")
         finally:
@@ -84,12 +86,12 @@ class Replica:
 
     async def leave(self) -> None:
         """Tells the other replicas that this one serves no more; after `run` was cancelled."""
-        await self.freshness.leave()
+        await self._peers.leave()
 
     async def _follow(self) -> None:
         watches = [asyncio.create_task(each.run()) for name in self._jobs for each in self._reflectors(name)]
         try:
-            await self.freshness.keep()
+            await self._peers.keep()
         finally:
             await _ended(watches)
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from crontask_core.bonds import owner
 from crontask_core.names import Key
 from crontask_gateway.bodies import difference
-from crontask_gateway.cache import Bodies, Jobs, Runs
+from crontask_gateway.cache import Jobs
 from crontask_gateway.naming import Naming, Scope
+from crontask_gateway.runs import Bodies, Runs
 
 SCOPE = Scope("default", "dkron")
 A = Naming(SCOPE, "a")

@@ -13,7 +13,7 @@ from fakes.world import VirtualClock
 
 from crontask_core.names import Key
 from crontask_gateway.errors import Conflict, Unavailable, Unknown
-from crontask_gateway.freshness import FLAGS_LEASE, GATEWAY_LEASE
+from crontask_gateway.leases import FLAGS_LEASE, GATEWAY_LEASE
 from crontask_gateway.naming import Naming, Scope
 from crontask_gateway.replica import Replica
 from crontask_gateway.store import Change, Job
@@ -235,12 +235,23 @@ async def test_a_newcomer_waits_until_nobody_believes_to_be_alone_any_more(clust
         newcomer.api.hold(TASKS)
         async with cluster.running(newcomer):
             await asyncio.sleep(1.2)
-            assert one.replica.freshness.alone()
+            assert one.replica.freshness.peers.alone()
             await one.store.put(A, change(n=1))
             assert newcomer.replica.problem()
             await cluster.ready(newcomer)
-            assert not one.replica.freshness.alone()
+            assert not one.replica.freshness.peers.alone()
             assert (await newcomer.store.describe(A.key)).document == {"n": 1}
+
+
+async def test_a_newcomer_whose_lease_is_deleted_waits_anew(cluster: Cluster) -> None:
+    async with cluster.gateway("one"):
+        newcomer = Gateway(cluster.server, cluster.clock, "two")
+        async with cluster.running(newcomer):
+            began = cluster.clock.monotonic()
+            await asyncio.sleep(2)
+            cluster.server.remove(LEASES, f"{GATEWAY_LEASE}two", LEASES_IN)
+            await cluster.ready(newcomer)
+            assert cluster.clock.monotonic() - began > 6
 
 
 async def test_one_that_does_not_hear_of_itself_asks_although_it_is_alone(cluster: Cluster) -> None:
@@ -268,11 +279,11 @@ async def test_one_whose_lease_is_gone_serves_nothing_until_it_has_joined_again(
 async def test_the_lease_of_one_that_died_is_swept_and_the_other_is_alone(cluster: Cluster) -> None:
     async with cluster.gateway("one") as one:
         async with cluster.gateway("two"):
-            assert not one.replica.freshness.alone()
+            assert not one.replica.freshness.peers.alone()
         await asyncio.sleep(30)
-        assert not one.replica.freshness.alone()  # it may only be slow
+        assert not one.replica.freshness.peers.alone()  # it may only be slow
         await asyncio.sleep(40)
-        assert one.replica.freshness.alone()
+        assert one.replica.freshness.peers.alone()
         assert [body["metadata"]["name"] for body in cluster.server.all(LEASES)] == [f"{GATEWAY_LEASE}one"]
 
 
@@ -282,7 +293,7 @@ async def test_who_leaves_is_waited_for_no_longer(cluster: Cluster) -> None:
             await two.store.put(A, change(n=1))
         await two.replica.leave()
         await asyncio.sleep(1)
-        assert one.replica.freshness.alone()
+        assert one.replica.freshness.peers.alone()
         assert (await one.store.describe(A.key)).document == {"n": 1}
 
 
