@@ -48,7 +48,7 @@ class Vault:
             made = await self._api.create(SECRETS, naming.scope.namespace, body)
             return Written(made["metadata"]["resourceVersion"], None)
         except AlreadyExists:
-            found = await self._api.get(SECRETS, naming.scope.namespace, naming.name)
+            found = await self._found(naming.key)
         if not _is_of(found, naming, uid):
             raise AlreadyExists(f"the Secret {naming.key} belongs to something else")
         if found.get("data") == data and found["metadata"].get("ownerReferences", []) == owners:
@@ -56,6 +56,12 @@ class Vault:
         body["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
         made = await self._api.replace(SECRETS, naming.scope.namespace, naming.name, body)
         return Written(made["metadata"]["resourceVersion"], found)
+
+    async def _found(self, key: Key) -> Object:
+        try:
+            return await self._api.get(SECRETS, key.namespace, key.name)
+        except NotFound:  # between the two; as NotFound it would be taken for a namespace that is missing
+            raise Conflict(f"the Secret {key} comes and goes") from None
 
     async def adopt(self, key: Key, uid: str) -> None:
         """The task exists, and owns its Secret from now on."""

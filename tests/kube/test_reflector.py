@@ -112,6 +112,24 @@ async def test_it_tells_what_is_there_and_what_happens(server: FakeApiServer, fo
     assert follow.pauses == []
 
 
+async def test_it_says_how_far_it_has_told(server: FakeApiServer, clock: ManualClock) -> None:
+    reached: list[int] = []
+    server.put(PODS, pod("early"))
+    listed = int(server.object(PODS, "early")["metadata"]["resourceVersion"])
+    async with following(server.connection, clock, reached=lambda version: reached.append(int(version))) as follow:
+        await watched(server)
+        assert reached == [listed]
+        assert follow.witness.names == {"early"}
+        late = int(server.put(PODS, pod("late"))["metadata"]["resourceVersion"])
+        await told(lambda: reached[-1] == late)
+        assert follow.witness.names == {"early", "late"}  # told before it is said
+        server.remove(PODS, "late")
+        server.put(PODS, {"metadata": {"name": "unseen"}})  # does not match the selector
+        server.bookmark()
+        await told(lambda: len(reached) == 4)
+        assert reached == sorted(reached)
+
+
 async def test_lists_are_read_in_pages(server: FakeApiServer, clock: ManualClock, monkeypatch: Any) -> None:
     monkeypatch.setattr("crontask_kube.reflector.PAGE", 2)
     for n in range(5):
