@@ -22,6 +22,7 @@ from crontask_gateway.dialects.dkron.actions import (
     Action,
     Body,
     action,
+    laid_over,
     read_action,
     secret_keys,
 )
@@ -60,6 +61,8 @@ def to_task(job: JobIn, was: Job | None, naming: Naming, options: Options, *, re
         # Sent back as it was read: what kubectl has added stays, and so does what a client cannot see.
         made.fields = {name: was.spec[name] for name in FIELDS if name in was.spec}
         made.secrets, made.kept = {}, set(secret_keys(was.spec, naming.name))
+    else:
+        made.fields = laid_over(old, made.fields, naming.name)
     spec = {name: value for name, value in old.items() if name not in _OURS}
     spec |= _timing(job, was, naming) | _rules(job, old) | made.fields
     counted = restored(job, was) if restore else (was.document.get("counted") if was else None)

@@ -487,6 +487,72 @@ def test_what_dkron_cannot_say_stays_when_a_client_writes() -> None:
     assert shown(after).owner == "new"
 
 
+NEW_SHELL = replace(SHELL, executor_config={"command": "ls", "env": "B=2", "mem_limit": "2MB"})
+OWN = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "of-kubectl", "key": "t"}}}
+
+
+def test_what_kubectl_added_to_a_pod_stays_under_another_command() -> None:
+    task = put(replace(SHELL, executor_config={"command": "date", "mem_limit": "1MB"}))
+    pod = task.spec["pod"] | {"resources": {"limits": {"memory": "1048576", "cpu": "1"}, "requests": {"cpu": "1m"}}}
+    task = edited(task, pod=pod | {"pendingTimeoutSeconds": 60, "env": [*pod["env"], OWN]})
+    after = to_task(NEW_SHELL, task, Naming(SCOPE, "job"), OPTIONS).spec["pod"]
+    assert after["command"] == ["ls"]
+    assert after["env"] == [{"name": "B", "value": "2"}, *ENV, OWN]
+    assert after["resources"] == {"limits": {"memory": "2097152", "cpu": "1"}, "requests": {"cpu": "1m"}}
+    assert after["pendingTimeoutSeconds"] == 60
+    bare = to_task(SHELL, task, Naming(SCOPE, "job"), OPTIONS).spec["pod"]
+    assert bare["resources"] == {"limits": {"cpu": "1"}, "requests": {"cpu": "1m"}}
+
+
+def test_what_kubectl_added_to_a_template_stays_under_another_command() -> None:
+    task = put(replace(SHELL, executor_config={"command": "pwd", "cwd": "/tmp", "su": "7"}))
+    pod = json.loads(json.dumps(task.spec["pod"]))
+    pod["template"]["metadata"] = {"labels": {"a": "b"}}
+    pod["template"]["spec"]["serviceAccountName"] = "runner"
+    container = pod["template"]["spec"]["containers"][0]
+    container |= {
+        "volumeMounts": [{"name": "v", "mountPath": "/v"}],
+        "securityContext": {"runAsUser": 7, "privileged": False},
+    }
+    task = edited(task, pod=pod)
+    after = to_task(NEW_SHELL, task, Naming(SCOPE, "job"), OPTIONS).spec["pod"]["template"]
+    assert (after["metadata"], after["spec"]["serviceAccountName"]) == ({"labels": {"a": "b"}}, "runner")
+    (made,) = after["spec"]["containers"]
+    assert (made["name"], made["command"], made.get("workingDir")) == ("main", ["ls"], None)
+    assert (made["volumeMounts"], made["securityContext"]) == (container["volumeMounts"], {"privileged": False})
+    assert task.spec["pod"] == pod
+
+
+def test_a_short_pod_with_additions_becomes_a_template_where_the_client_needs_one() -> None:
+    task = edited(
+        put(SHELL), pod=put(SHELL).spec["pod"] | {"resources": {"limits": {"cpu": "1"}}, "pendingTimeoutSeconds": 9}
+    )
+    wanted = replace(SHELL, executor_config={"command": "pwd", "cwd": "/tmp"})
+    pod = to_task(wanted, task, Naming(SCOPE, "job"), OPTIONS).spec["pod"]
+    (made,) = pod["template"]["spec"]["containers"]
+    assert (made["workingDir"], made["resources"], pod["pendingTimeoutSeconds"]) == (
+        "/tmp",
+        {"limits": {"cpu": "1"}},
+        9,
+    )
+    assert "image" not in pod
+
+
+def test_what_kubectl_added_to_a_call_stays_under_another_url() -> None:
+    task = put(HTTP)
+    extra = {"auth": {"bearer": {"secretName": "of-kubectl"}}, "tls": {"serverName": "x"}, "followRedirects": False}
+    task = edited(task, http=task.spec["http"] | extra | {"maxResponseBytes": 5, "timeouts": {"connectSeconds": 1}})
+    wanted = replace(HTTP, executor_config={"method": "POST", "url": "http://other/", "timeout": "7"})
+    http = to_task(wanted, task, Naming(SCOPE, "job"), OPTIONS).spec["http"]
+    assert (http["method"], http["url"]) == ("POST", "http://other/")
+    assert {name: http[name] for name in extra} == extra
+    assert (http["maxResponseBytes"], http["timeouts"]) == (5, {"connectSeconds": 1, "firstByteSeconds": 7})
+    for url, headers in (("http://u:p@other/", "[]"), ("http://other/", '["Authorization: x"]')):
+        own = replace(HTTP, executor_config={"method": "GET", "url": url, "headers": headers})
+        made = to_task(own, task, Naming(SCOPE, "job"), OPTIONS).spec["http"]
+        assert made.get("auth") == ({"basic": {"secretName": "dkron-job"}} if "@" in url else None)
+
+
 def test_a_change_drops_what_would_contradict_it() -> None:
     task = edited(
         put(SHELL), concurrencyPolicy="Queue", queueLimit=3, concurrencyLimit=2, overridable=["Env"], targets=["t"]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crontask_gateway.dialects.dkron.actions.calls import call, http, masked_call, read_call
+from crontask_gateway.dialects.dkron.actions.laying import laid_over
 from crontask_gateway.dialects.dkron.actions.pods import container_of, docker, other, read_pod, shell
 from crontask_gateway.dialects.dkron.actions.values import MASK, Action, Body, failing
 from crontask_gateway.dialects.dkron.actions.withheld import masked_config, with_secrets
@@ -24,6 +25,7 @@ __all__ = [
     "Action",
     "Body",
     "action",
+    "laid_over",
     "masked",
     "read_action",
     "secret_keys",
