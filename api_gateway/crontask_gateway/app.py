@@ -20,6 +20,7 @@ import structlog
 from crontask_gateway.errors import Broken, TooLarge, TooSlow
 from crontask_gateway.http import Facts, Query, Reply
 from crontask_gateway.metrics import Metrics
+from crontask_gateway.openapi import described
 from crontask_gateway.pipeline import Mounted, answer
 from crontask_gateway.proxies import Network, client_of
 from crontask_kube.clock import Clock
@@ -100,6 +101,8 @@ class App:
         if mounted is None:
             return NOTHING_HERE, "none"
         dialect = mounted.dialect
+        if (told := described(dialect, facts, mounted.deps.version)) is not None:
+            return told, facts.raw_path
         try:
             async with asyncio.timeout(self._limits.request_seconds):
                 reply, route = await answer(mounted, facts, body.read)

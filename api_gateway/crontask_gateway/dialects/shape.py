@@ -6,10 +6,10 @@ answered, the difference is data here and not code in the pipeline.
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict
@@ -66,6 +66,15 @@ class Route:
     right: Right | None = "read"
     """What the principal must have; None for a route that asks for no credentials."""
     note: str = ""
+    """What of it is otherwise than documented, or is left out."""
+    status: int = 200
+    """Of a success. What follows is for people and for the OpenAPI document."""
+    query: tuple[str, ...] = ()
+    """The parameters that the query may have."""
+    takes: str = ""
+    """The schema of the body, one of `Dialect.schemas`; with `[]` after it a list of them; empty for none."""
+    gives: str = ""
+    """The schema of the reply, likewise."""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -128,6 +137,10 @@ class Dialect:
     render: Callable[[GatewayError], Reply]
     """`errors.render`."""
     misses: Misses
+    schemas: Mapping[str, Any] = field(default_factory=dict)
+    """JSON schemas of what its routes take and give, by name."""
+    security: Mapping[str, Any] = field(default_factory=dict)
+    """How clients say who they are, as OpenAPI's security schemes; each of them suffices."""
     options: type[BaseModel] = NoOptions
     body_bytes: int = 1_048_576
     """The longest body that is read."""

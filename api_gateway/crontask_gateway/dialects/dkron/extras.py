@@ -1,7 +1,8 @@
-"""What is not a job: the one virtual server as member, leader and status; the file of a restore."""
+"""What is not a job: the one virtual server as member, leader and status; the file of a restore; the pause."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
@@ -37,14 +38,14 @@ _SERF = {
 }
 
 
-def leader(node: str, address: str) -> dict[str, Any]:
+def leader(node: str, address: str, *, alive: bool = True) -> dict[str, Any]:
     """The virtual server as `/v1/leader` shows it. `address` is an IP address."""
     return {
         "Name": node,
         "Addr": address,
         "Port": PORT,
         "Tags": _tags(address),
-        "Status": 1,
+        "Status": 1 if alive else 4,
         "ProtocolMin": 1,
         "ProtocolMax": 5,
         "ProtocolCur": 2,
@@ -54,15 +55,20 @@ def leader(node: str, address: str) -> dict[str, Any]:
     }
 
 
-def members(node: str, address: str) -> list[dict[str, Any]]:
+def members(node: str, address: str, *, alive: bool = True) -> list[dict[str, Any]]:
     """All servers, as `/v1/members` and `/v1/leave` show them; the id is the same each time."""
-    shown = leader(node, address)
+    shown = leader(node, address, alive=alive)
     return [{"id": str(uuid5(NAMESPACE_DNS, node))} | shown | {"statusText": STATUSES[shown["Status"]]}]
 
 
 def status(node: str, address: str) -> dict[str, Any]:
     """What `/v1` answers: three objects of strings."""
     return {"agent": {"name": node, "version": VERSION}, "serf": _SERF, "tags": _tags(address)}
+
+
+def pause_switch(tenant: str) -> str:
+    """The name of the switch that keeps a tenant's jobs from being stored."""
+    return f"dkron.paused.{blake2b(tenant.encode(), digest_size=8).hexdigest()}" if tenant else "dkron.paused"
 
 
 def paused(on: bool) -> dict[str, bool]:
@@ -83,8 +89,11 @@ def restored_file(content_type: str, body: bytes) -> bytes | None:
     return None
 
 
-def restored_jobs(content: bytes) -> list[JobIn]:
-    """The jobs of a restore's file, parents before children. Raises Invalid where one of them cannot be stored."""
+def restored_jobs(content: bytes) -> list[list[JobIn]]:
+    """The jobs of a restore's file, level by level from those without a parent; of a name that comes twice the last.
+
+    Raises Invalid where one of them cannot be stored.
+    """
     try:
         listed = gojson.read(content)
         if not isinstance(listed, list):
@@ -96,27 +105,28 @@ def restored_jobs(content: bytes) -> list[JobIn]:
         raise Invalid(str(error)) from None
     for job in jobs:
         check(job)
-    return _parents_first(jobs)
+    return _levels({job.name: job for job in jobs}.values())
 
 
-def restore_reply(results: Iterable[tuple[str, bool]]) -> bytes:
-    """(name, whether it was stored) of each job, as the JSON string of a JSON array that upstream answers."""
+def restore_result(results: Iterable[tuple[str, bool]]) -> str:
+    """(name, whether it was stored) of each job, as the text of a JSON array; upstream answers that as a string."""
     told = [f"{'success' if stored else 'fail'} create {name}" for name, stored in results]
-    return gojson.write(gojson.write(told).decode())
+    return gojson.write(told).decode()
 
 
-def _parents_first(jobs: Sequence[JobIn]) -> list[JobIn]:
-    """The jobs level by level, in the file's order within each. Raises Invalid for a parent that is not in the file."""
+def _levels(jobs: Iterable[JobIn]) -> list[list[JobIn]]:
+    """In the file's order within each level. Raises Invalid for a parent that is not in the file."""
     children: dict[str, list[JobIn]] = {}
     for job in jobs:
         children.setdefault(job.parent_job, []).append(job)
-    ordered = children.pop("", [])
-    for job in ordered:  # grows while it is gone through
-        ordered += children.pop(job.name, [])
+    levels, level = list[list[JobIn]](), children.pop("", [])
+    while level:
+        levels.append(level)
+        level = [child for job in level for child in children.pop(job.name, [])]
     if children:
         parent, (lost, *_) = next(iter(children.items()))
         raise Invalid(f"the parent {parent} of {lost.name} is not in the file, or depends on it")
-    return ordered
+    return levels
 
 
 def _tags(address: str) -> dict[str, str]:

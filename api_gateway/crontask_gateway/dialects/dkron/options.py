@@ -1,6 +1,8 @@
 """The dialect's own settings."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from ipaddress import IPv4Address, IPv6Address
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl
 
 
 class Options(BaseModel):
@@ -19,3 +21,12 @@ class Options(BaseModel):
 
     targets: dict[str, str] = {}
     """CronTaskTargets by tag, such as `role=web`: a job with that tag runs at that target. Other tags run once."""
+
+    address: IPv4Address | IPv6Address = IPv4Address("127.0.0.1")
+    """What the virtual server tells as its address; clients show it and connect to nothing there."""
+
+    metrics: bool = True
+    """Whether `/metrics` tells the counters of each job; upstream's `enable-prometheus`."""
+
+    ui: HttpUrl | None = None
+    """Where the web UI is, for the page at `/ui`."""

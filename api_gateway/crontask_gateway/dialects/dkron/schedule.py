@@ -78,6 +78,11 @@ def write_zone(spec: str, kept: str) -> str:
     return kept if same else spec
 
 
+def clock_of(zone: str) -> str:
+    """The zone of a spec, whose clock executions are shown by; empty, which is UTC, for one that does not exist."""
+    return zone if zone in zone_names() else ""
+
+
 def _check(text: str) -> None:
     """Raises GoError in upstream's words for a text without `~` that it would not take."""
     if text == "@manually" or text == "@minutely":

@@ -10,10 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from pydantic import ValidationError
-
-from crontask_core.errors import CronTaskError
-from crontask_core.validation import Setting, read_schedule
 from crontask_gateway import gotime
 from crontask_gateway.dialects.dkron import schedule
 from crontask_gateway.dialects.dkron.actions import (
@@ -29,6 +25,7 @@ from crontask_gateway.dialects.dkron.actions import (
 from crontask_gateway.dialects.dkron.attempts import from_execution
 from crontask_gateway.dialects.dkron.counters import cleared, restored, shown
 from crontask_gateway.dialects.dkron.options import Options
+from crontask_gateway.dialects.dkron.upcoming import next_of
 from crontask_gateway.dialects.dkron.wire import NEVER, JobIn, JobOut
 from crontask_gateway.dialects.dkron.words import kept_words, parent_of, schedule_of, words
 from crontask_gateway.errors import Invalid
@@ -36,7 +33,7 @@ from crontask_gateway.gotime import GoError
 from crontask_gateway.naming import Naming
 from crontask_gateway.store import Change, Job
 
-__all__ = ["Options", "from_execution", "from_task", "to_change", "to_task"]
+__all__ = ["Options", "from_execution", "from_task", "steady", "to_change", "to_task"]
 
 MAX_RETRIES = 100
 """What the spec takes; a greater number is kept, shown, and counts as this."""
@@ -86,12 +83,16 @@ def to_change(was: Job, *, disabled: bool | None = None, forget: bool = False) -
 
 def from_task(job: Job, now: datetime, children: Sequence[str] = ()) -> JobOut:
     """The job as a client sees it; `children` are the jobs whose parent it is, in the order of their attachment."""
-    steady: JobOut = job.made.get("dkron") or job.made.setdefault("dkron", _steady(job))
-    return replace(steady, dependent_jobs=list(children) or None, next=_next(job, now))
+    return replace(steady(job), dependent_jobs=list(children) or None, next=next_of(job, now))
 
 
-def _steady(job: Job) -> JobOut:
-    """The job without children and next instant, which do not depend on it alone."""
+def steady(job: Job) -> JobOut:
+    """The job without children and next instant, which do not depend on it alone; kept with it."""
+    found: JobOut = job.made.get("dkron") or job.made.setdefault("dkron", _read(job))
+    return found
+
+
+def _read(job: Job) -> JobOut:
     kept, spec = kept_words(job), job.spec
     executor, config = read_action(spec, kept, job.naming.name)
     limit = (spec.get("retry") or {}).get("limit", 0)
@@ -208,16 +209,3 @@ def _secrets(made: Action, was: Job | None, naming: Naming) -> Mapping[str, byte
     if made.secrets:
         raise Invalid(f"some credentials are masked; write all of them, or leave all as {MASK}", "executor_config")
     return None
-
-
-def _next(job: Job, now: datetime) -> int:
-    """The next instant, as the operator tells it or else by the schedule, whether or not it is paused."""
-    if job.status.get("observedGeneration") == job.generation:
-        known = [gotime.instant(text) for text in job.status.get("nextRuns") or ()]
-        if ahead := [at for at in known if at > gotime.nanos(now)]:
-            return ahead[0]
-    try:
-        made = read_schedule(job.task, job.key, job.created, Setting()).next(now)
-    except (CronTaskError, ValidationError):
-        return NEVER
-    return NEVER if made is None else gotime.nanos(made)

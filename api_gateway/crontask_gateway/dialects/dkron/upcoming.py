@@ -1,0 +1,39 @@
+"""A job's next instant, as the operator tells it or else by the schedule. Pure."""
+
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from crontask_core.errors import CronTaskError
+from crontask_core.validation import Setting, read_schedule
+from crontask_gateway import gotime
+from crontask_gateway.dialects.dkron.wire import NEVER
+from crontask_gateway.store import Job
+
+
+def next_of(job: Job, now: datetime) -> int:
+    """The first instant after `now`, whether or not the job is paused; `NEVER` where there is none.
+
+    It is kept with this version of the job until it has passed, since lists ask for thousands of them.
+    """
+    after = gotime.nanos(now)
+    kept: int | None = job.made.get("dkron.next")
+    if kept is None or NEVER < kept <= after:
+        kept = job.made["dkron.next"] = _told(job, after) or _reckoned(job, now)
+    return kept
+
+
+def _told(job: Job, after: int) -> int | None:
+    """The operator's word, if it is of this spec."""
+    if job.status.get("observedGeneration") != job.generation:
+        return None
+    known = (gotime.instant(text) for text in job.status.get("nextRuns") or ())
+    return next((at for at in known if at > after), None)
+
+
+def _reckoned(job: Job, now: datetime) -> int:
+    try:
+        made = read_schedule(job.task, job.key, job.created, Setting()).next(now)
+    except (CronTaskError, ValidationError):
+        return NEVER
+    return NEVER if made is None else gotime.nanos(made)
