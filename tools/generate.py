@@ -4,8 +4,9 @@ The models give `crds/` (and the chart's copy) and the tables of `docs/crontask.
 the chart gives `deploy/install.yaml` (for people without Helm), `deploy/rbac.yaml`
 (the same without the Deployment, for an operator outside the cluster),
 `deploy/webhook.yaml` (the webhook's configuration for such an operator) and
-`deploy/tokens.yaml` (its right to make tokens of ServiceAccounts). `--check` writes
-nothing, names the files that differ and exits 1.
+`deploy/tokens.yaml` (its right to make tokens of ServiceAccounts). A dialect's
+routes give the table of coverage in its README. `--check` writes nothing, names the files that
+differ and exits 1.
 """
 
 import argparse
@@ -18,6 +19,10 @@ import helm_python
 import yaml
 
 from crontask_core.crd import RESOURCES, crd
+from crontask_gateway import dialects
+from crontask_gateway.dialects import DIALECTS
+from crontask_gateway.dialects.shape import Dialect
+from crontask_gateway.openapi import coverage
 from field_reference import reference
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +32,7 @@ NAMESPACE = "crontask-system"
 WEBHOOK = {"webhook": {"enabled": True, "url": "https://127.0.0.1:9443"}}
 """An operator on the API server's own machine; `tools/cluster` puts the port and the authority in."""
 TOKENS = {"serviceAccountTokens": {"enabled": True}}
+COVERAGE_BEGIN, COVERAGE_END = "<!-- made by tools/generate.py from routes.py -->", "<!-- end -->"
 NOTICE = "# Made by tools/generate.py from {}; edit that, not this.\n"
 
 _NAMESPACE_BODY = f"""\
@@ -95,7 +101,18 @@ def files() -> dict[Path, str]:
         ROOT / "deploy" / "webhook.yaml": notice + "---\n".join(webhook),
         ROOT / "deploy" / "tokens.yaml": notice + "---\n".join(tokens),
         ROOT / "docs" / "crontask.md": reference(),
+        **dict(coverage_of(dialect) for dialect in DIALECTS),
     }
+
+
+def coverage_of(dialect: Dialect) -> tuple[Path, str]:
+    """A dialect's README, with the table of its routes in place of what is between the two marks."""
+    path = Path(dialects.__file__).parent / dialect.name.replace("-", "_") / "README.md"
+    before, rest = path.read_text("utf-8").split(COVERAGE_BEGIN)
+    table = ["| Endpoint | What it does | Section | Coverage | Remarks |", "| --- | --- | --- | --- | --- |"]
+    for method, route, *cells in coverage(dialect.routes):
+        table.append(f"| `{method} {route}` | {' | '.join(cells)} |".replace("|  |", "| |"))
+    return path, "\n".join([before + COVERAGE_BEGIN, *table, COVERAGE_END + rest.split(COVERAGE_END)[1]])
 
 
 def differing(wanted: dict[Path, str]) -> list[Path]:

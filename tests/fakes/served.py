@@ -40,7 +40,7 @@ class Answer:
 
 
 class Served:
-    """A dialect at the root of its own port, and under a prefix of the common one; `stage` plays operator and kubectl."""
+    """A dialect on its own port and under a prefix of the common one; `stage` plays operator and kubectl."""
 
     def __init__(self, dialect: Dialect, stage: Stage | None = None, *, access: Access = OPEN, **options: Any) -> None:
         self.stage: Stage = stage or MemoryStage()

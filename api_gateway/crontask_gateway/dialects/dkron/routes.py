@@ -12,7 +12,7 @@ _REPLACES = "Replaces the whole job, as upstream does; nothing is merged."
 _BY_BODY = "The name in the body decides, as upstream has it; that in the path is not looked at."
 _ACCEPTED = "Answers as soon as the run is recorded, and with the documented 202; upstream waits for its end."
 _DELETES = "Executions that are running are stopped; upstream drops their results."
-_VIRTUAL = "One virtual server stands for all of CronTask; it has failed where no replica of the operator is alive."
+_VIRTUAL = "One virtual server stands for all of CronTask."
 
 ROUTES = (
     Route("GET", "/v1", endpoints.show_status, "status", query=_PRETTY, gives="Status"),

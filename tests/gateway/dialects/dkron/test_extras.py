@@ -21,7 +21,7 @@ def job(name: str, parent: str = "", **more: Any) -> dict[str, Any]:
 
 
 def names(*jobs: dict[str, Any]) -> list[str]:
-    return [each.name for each in extras.restored_jobs(json.dumps(jobs).encode())]
+    return [each.name for level in extras.restored_jobs(json.dumps(jobs).encode()) for each in level]
 
 
 def test_one_member_that_is_always_the_same() -> None:
@@ -91,9 +91,8 @@ def test_eight_jobs_in_three_trees() -> None:
 
 
 def test_counters_of_the_file_are_kept() -> None:
-    (found,) = extras.restored_jobs(
-        json.dumps([job("a", success_count=3, error_count=1, status="success", dependent_jobs=["b", "b"])]).encode()
-    )
+    told = job("a", success_count=3, error_count=1, status="success", dependent_jobs=["b", "b"])
+    ((found,),) = extras.restored_jobs(json.dumps([told]).encode())
     assert (found.success_count, found.error_count, found.status) == (3, 1, "success")
 
 
@@ -116,6 +115,24 @@ def test_files_that_are_refused_as_a_whole(content: bytes) -> None:
         extras.restored_jobs(content)
 
 
-def test_the_reply_of_a_restore_is_a_string_of_json() -> None:
-    assert extras.restore_reply([("a", True), ("b", False)]) == rb'"[\"success create a\",\"fail create b\"]"'
-    assert extras.restore_reply([]) == b'"[]"'
+def test_the_result_of_a_restore_is_the_text_of_a_list() -> None:
+    assert extras.restore_result([("a", True), ("b", False)]) == '["success create a","fail create b"]'
+    assert extras.restore_result([]) == "[]"
+
+
+def test_of_a_name_that_comes_twice_the_last_is_meant() -> None:
+    twice = [job("a", owner="first"), job("b"), job("a", "b", owner="last")]
+    levels = extras.restored_jobs(json.dumps(twice).encode())
+    assert [[(each.name, each.owner) for each in level] for level in levels] == [[("b", "")], [("a", "last")]]
+
+
+def test_a_server_without_an_operator_has_failed() -> None:
+    (member,) = extras.members("crontask", "10.0.0.7", alive=False)
+    assert (member["Status"], member["statusText"]) == (4, "failed")
+
+
+def test_each_tenant_has_a_switch_of_its_own() -> None:
+    switches = [extras.pause_switch(tenant) for tenant in ("", "a", "b", "x" * 63)]
+    assert switches[0] == "dkron.paused"
+    assert len(set(switches)) == 4
+    assert all(len(each) <= 40 for each in switches)
