@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "operator" / "Dockerfile").read_text("utf-8")
-LOCKS = ["build.txt", "operator.txt"]
+LOCKS = ["build.txt", "operator.txt", "gateway.txt"]
 
 
 def sources() -> list[str]:
