@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from crontask_gateway.dialects.dkron import extras, listing, pages, steps
 from crontask_gateway.dialects.dkron.errors import PAUSED, Told
-from crontask_gateway.dialects.dkron.replies import HTML, NOT_FOUND, answered, at_job, at_request, listed
+from crontask_gateway.dialects.dkron.replies import HTML, NOT_FOUND, answered, at_job, at_request, listed, listed_jobs
 from crontask_gateway.dialects.dkron.schedule import clock_of
 from crontask_gateway.dialects.dkron.translate import from_task, to_change
 from crontask_gateway.dialects.dkron.wire import NEVER, JobIn
@@ -18,9 +18,9 @@ HAS_DEPENDENTS = "store: could not delete job with dependent jobs, delete childr
 
 async def list_jobs(request: Request) -> Reply:
     """All jobs, filtered, sorted and sliced by the query."""
-    jobs = await request.deps.store.jobs(request.scope)
-    found, total = listing.page(jobs, request.facts.query, request.deps.clock.now())
-    return listed(request.facts, [job.to_json() for job in found], total)
+    jobs, now = await request.deps.store.jobs(request.scope), request.deps.clock.now()
+    found, total = listing.page(jobs, request.facts.query, now)
+    return listed_jobs(request.facts, found, listing.children(jobs), now, total)
 
 
 async def create_or_update_job(request: Request) -> Reply:

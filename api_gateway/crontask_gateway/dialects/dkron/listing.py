@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from crontask_gateway.dialects.dkron.translate import from_task, steady
+from crontask_gateway.dialects.dkron.translate import steady
 from crontask_gateway.dialects.dkron.upcoming import next_of
 from crontask_gateway.dialects.dkron.wire import ExecutionOut, JobOut, text_of
 from crontask_gateway.dialects.dkron.words import parent_of
@@ -30,15 +30,13 @@ _BY_EXECUTION: Mapping[str, Callable[[ExecutionOut], Any]] = {
 _BY_JOB = ("displayname", "schedule", "success_count", "error_count", "last_success", "last_error")
 
 
-def page(jobs: Sequence[Job], query: Query, now: datetime) -> tuple[list[JobOut], int]:
+def page(jobs: Sequence[Job], query: Query, now: datetime) -> tuple[list[Job], int]:
     """The jobs that the query asks for, and how many there are before the slice. `jobs` are sorted by id."""
     wanted = _filters(query)
     found = [job for job in jobs if all(fits(steady(job)) for fits in wanted)] if wanted else list(jobs)
     found = _ordered(found, query, now)
     start, end = _number(query.get("_start", "0")), _number(query.get("_end", str(len(found))))
-    sliced = found[start:end] if start >= 0 and end >= 0 else []
-    dependents = children(jobs)
-    return [from_task(job, now, dependents.get(job.id, ())) for job in sliced], len(found)
+    return found[start:end] if start >= 0 and end >= 0 else [], len(found)
 
 
 def children(jobs: Sequence[Job]) -> dict[str, list[str]]:

@@ -123,6 +123,24 @@ async def test_the_next_run_moves_on_with_the_clock(dkron: Dkron) -> None:
     ]
 
 
+async def test_what_a_list_has_told_before_does_not_outlive_a_change(dkron: Dkron) -> None:
+    async def shown(query: str = "") -> dict[str, Any]:
+        found = {each["id"]: each for each in (await dkron.get(f"/jobs{query}")).json}
+        assert found == {name: (await dkron.get(f"/jobs/{name}")).json for name in found}
+        return found
+
+    assert (await shown())["alpha"]["dependent_jobs"] is None
+    await dkron.stored("child", parent_job="alpha", schedule="")
+    assert (await shown())["alpha"]["dependent_jobs"] == ["child"]
+    await dkron.stage.tell(dkron.naming("alpha").key, counts={"succeeded": 4, "failed": 2})
+    assert (await shown())["alpha"]["success_count"] == 4
+    await dkron.delete("/jobs/child")
+    dkron.stage.clock.advance(24 * 3600)
+    after = await shown()
+    assert (after["alpha"]["dependent_jobs"], after["alpha"]["next"]) == (None, "2026-03-03T01:00:00Z")
+    assert await shown("?pretty") == after
+
+
 ATTEMPTS = [
     {"number": 1, "startedAt": "2026-03-01T11:00:00Z", "finishedAt": "2026-03-01T11:00:09Z", "reason": "NonZeroExit"},
     {"number": 2, "startedAt": "2026-03-01T11:00:10Z", "finishedAt": "2026-03-01T11:00:11Z", "reason": "Completed"},
