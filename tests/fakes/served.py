@@ -3,7 +3,10 @@
 A library would tidy paths and headers up, and some tests are of those that are not tidy.
 """
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +20,7 @@ from crontask_gateway.metrics import Metrics
 from crontask_gateway.naming import Naming, Scope
 from crontask_gateway.pipeline import Mounted
 from crontask_gateway.principal import Access
+from crontask_gateway.server import Bounds, listen, make_server
 
 OPEN = Access("default", open=True)
 COMMON_PORT, PREFIX = 8000, "/prefix"
@@ -53,9 +57,9 @@ class Served:
             node="gw",
             version="1.2.3",
         )
-        self._dialect, mounted = dialect, Mounted(dialect, deps, Gate())
-        self._app = App(limits=Limits(4_194_304, 5.0, 5.0), metrics=Metrics(), clock=clock)
-        self._app.sites = {dialect.port: {"": mounted}, COMMON_PORT: {PREFIX: mounted}}
+        self._dialect, self._metrics, self._mounted = dialect, Metrics(), Mounted(dialect, deps, Gate())
+        self._app = App(limits=Limits(4_194_304, 5.0, 5.0), metrics=self._metrics, clock=clock)
+        self._app.sites = {dialect.port: {"": self._mounted}, COMMON_PORT: {PREFIX: self._mounted}}
 
     def naming(self, ident: str) -> Naming:
         """The job of that id."""
@@ -89,3 +93,17 @@ class Served:
         start, end = sent
         found = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
         return Answer(start["status"], found, end["body"])
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        """On a port of the loopback, for client libraries; gives `host:port`."""
+        with listen("port", "127.0.0.1", 0) as sock:
+            port: int = sock.getsockname()[1]
+            self._app.sites = {**self._app.sites, port: {"": self._mounted}}
+            server = make_server(self._app, Bounds(50, 8_192, 5.0, self._metrics), drain_seconds=1.0)
+            serving = asyncio.create_task(server.serve(sockets=[sock]))
+            try:
+                yield f"127.0.0.1:{port}"
+            finally:
+                server.should_exit = True
+                await serving

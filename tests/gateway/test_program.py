@@ -2,22 +2,28 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 from fakes.apiserver import FakeApiServer
+from fakes.clock import ManualClock
 from fakes.dialect import dialect
+from fakes.dkron import job
 from fakes.stages import until
+from fakes.store import MemoryStore
 
 from crontask_core.errors import FieldError
+from crontask_gateway.dialects import DIALECTS
+from crontask_gateway.dialects.shape import Dialect
 from crontask_gateway.metrics import Metrics
+from crontask_gateway.mounts import mounted
 from crontask_gateway.program import Gateway
 from crontask_gateway.settings import Settings
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import SystemClock
-from crontask_kube.resources import LEASES
+from crontask_kube.resources import EXECUTIONS, LEASES, SECRETS, TASKS
 
 
 def settings(**told: object) -> Settings:
@@ -28,10 +34,12 @@ def settings(**told: object) -> Settings:
 
 
 @asynccontextmanager
-async def running(server: FakeApiServer, of: Settings) -> AsyncIterator[Gateway]:
+async def running(
+    server: FakeApiServer, of: Settings, dialects: Sequence[Dialect] = (dialect(),)
+) -> AsyncIterator[Gateway]:
     clock, metrics = SystemClock(), Metrics()
     api = ApiClient(server.connection, clock=clock, observe=metrics.call)
-    gateway = Gateway(of, [dialect()], api=api, clock=clock, metrics=metrics, identity="gw-1")
+    gateway = Gateway(of, dialects, api=api, clock=clock, metrics=metrics, identity="gw-1")
     stop = asyncio.Event()
     life = asyncio.create_task(gateway.run(stop))
     try:
@@ -77,3 +85,51 @@ async def test_a_port_that_is_taken_is_told_and_nothing_stays_open(server: FakeA
         with pytest.raises(FieldError, match=f'commonAddress: "{address}" cannot be listened on'):
             async with running(server, settings(commonAddress=address)):
                 pass
+
+
+async def test_dkrons_api_on_kubernetes(server: FakeApiServer) -> None:
+    told = {"dkron": {"open": True, "port": 0, "prefix": "/dkron", "options": {"image": "busybox:9"}}}
+    async with aiohttp.ClientSession() as web, running(server, settings(dialects=told), DIALECTS) as gateway:
+        async with asyncio.timeout(5):
+            await until(lambda: not gateway.problem())
+        jobs = f"http://127.0.0.1:{gateway.ports['common']}/dkron/v1/jobs"
+
+        async def disabled() -> bool:
+            async with web.get(f"{jobs}/call") as reply:
+                return bool((await reply.json())["disabled"])
+
+        call = {"executor": "http", "executor_config": {"method": "GET", "url": "http://me:secret-word@service/"}}
+        async with web.post(f"{jobs}?runoncreate", json=job("call", **call)) as reply:
+            assert (reply.status, reply.headers["Location"]) == (201, "/dkron/v1/jobs/call")
+            assert "secret-word" not in await reply.text()
+        task = server.object(TASKS, "dkron-call")
+        assert task["metadata"]["labels"] == {"crontask.dev/dialect": "dkron", "crontask.dev/id": "call"}
+        assert "secret-word" not in str(task)
+        assert server.object(SECRETS, "dkron-call")["data"].keys() == {"username", "password"}
+        (run,) = server.all(EXECUTIONS)
+        assert run["spec"] == {"taskRef": {"name": "dkron-call"}, "trigger": "Manual"}
+
+        assert not await disabled()
+        server.edit(TASKS, "dkron-call", {"spec": {"suspend": True}})
+        async with asyncio.timeout(5):
+            while not await disabled():
+                await asyncio.sleep(0.01)
+        async with web.delete(f"{jobs}/call") as reply:
+            assert reply.status == 200
+        async with web.get(f"{jobs}/call") as reply:
+            assert (reply.status, await reply.read()) == (404, b"")
+
+
+def test_the_options_of_a_dialect_are_checked() -> None:
+    for wrong, path in (
+        ({"image": ""}, "image"),
+        ({"address": "nowhere"}, "address"),
+        ({"ui": "javascript:alert(1)"}, "ui"),
+        ({"node": "a/b"}, "node"),
+        ({"colour": "red"}, "colour"),
+    ):
+        of = settings(dialects={"dkron": {"open": True, "options": wrong}})
+        with pytest.raises(FieldError, match=rf"dialects\.dkron\.options\.{path}"):
+            mounted(
+                DIALECTS[0], of.dialects["dkron"], store=MemoryStore(ManualClock()), clock=ManualClock(), node="gw", version=""
+            )

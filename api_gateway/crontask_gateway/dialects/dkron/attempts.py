@@ -14,13 +14,15 @@ _WRONG_BODY = "received response body did not match the expected body"
 
 
 def from_execution(run: Run, job: JobOut, node: str) -> list[ExecutionOut]:
-    """The attempts, oldest first; one that has not begun where there is none yet.
+    """The attempts, oldest first; one that has not begun where there is none yet, none where there never will be.
 
     `job` is the run's job, `node` what the one virtual server is called. An id is that of the second in which the
     run was made, not of the attempt's start as upstream: it stays what it is while the run goes on, and no two
     attempts share one.
     """
     known = run.known
+    if known.phase == "Cancelled" and not known.attempts and known.started_at is None:
+        return []  # skipped, of which upstream keeps no record
     # Kubernetes tells the second in which the run was made; what is below it is drawn from the run's name.
     group = gotime.nanos(run.created.replace(microsecond=0)) + _draw(run.key.name, gotime.SECOND)
     attempts = known.attempts or [Attempt(number=1, started_at=known.started_at, finished_at=known.finished_at)]

@@ -17,15 +17,17 @@ Body = dict[str, Any]
 def shown(job: Job) -> Body:
     """success_count, error_count, last_success, last_error and status, as they are now."""
     counted, status = _counted(job), job.status
-    success, error = _counts(status)
-    run = status.get("lastExecution") or {}
+    succeeded, failed = _counts(status)
+    success = _last(status.get("lastSuccessfulTime"), counted, "success")
+    error = _last(status.get("lastFailedTime"), counted, "error")
+    run, kept = status.get("lastExecution") or {}, str(counted.get("status", ""))
     known = run.get("phase") and run.get("name") != counted.get("seen_run")
     return {
-        "success_count": max(0, success + _number(counted, "success_count")),
-        "error_count": max(0, error + _number(counted, "error_count")),
-        "last_success": _last(status.get("lastSuccessfulTime"), counted, "success"),
-        "last_error": _last(status.get("lastFailedTime"), counted, "error"),
-        "status": _status(run["phase"]) if known else str(counted.get("status", "")),
+        "success_count": max(0, succeeded + _number(counted, "success_count")),
+        "error_count": max(0, failed + _number(counted, "error_count")),
+        "last_success": success,
+        "last_error": error,
+        "status": _status(run["phase"], success, error, kept) if known else kept,
     }
 
 
@@ -66,13 +68,18 @@ def _last(at: str | None, counted: Body, which: str) -> int | None:
 
 
 def _counts(status: Body) -> tuple[int, int]:
-    """Executions that succeeded, and all that ended otherwise."""
+    """Executions that succeeded, and that failed; what was stopped or refused before it began is neither."""
     counts = status.get("counts") or {}
-    return counts.get("succeeded", 0), sum(counts.get(name, 0) for name in ("failed", "cancelled", "lost"))
+    return counts.get("succeeded", 0), sum(counts.get(name, 0) for name in ("failed", "lost"))
 
 
-def _status(phase: str) -> str:
-    return "success" if phase == "Succeeded" else "failed"
+def _status(phase: str, success: int | None, error: int | None, kept: str) -> str:
+    """What the last execution says; where that was stopped or refused before it began, the one before it."""
+    if phase != "Cancelled":
+        return "success" if phase == "Succeeded" else "failed"
+    if success is None and error is None:
+        return kept
+    return "success" if error is None or (success is not None and success > error) else "failed"
 
 
 def _counted(job: Job) -> Body:

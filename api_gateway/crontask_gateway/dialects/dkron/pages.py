@@ -11,7 +11,7 @@ EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 _COUNTERS = (
     ("dkron_job_executions_succeeded_total", "Executions of the job that succeeded.", ("succeeded",)),
-    ("dkron_job_executions_failed_total", "Executions of the job that failed.", ("failed", "cancelled", "lost")),
+    ("dkron_job_executions_failed_total", "Executions of the job that failed.", ("failed", "lost")),
 )
 _PAGE = """\
 <!DOCTYPE html>

@@ -125,3 +125,10 @@ def test_a_lost_call_and_one_that_was_refused_before_it_began_have_ended() -> No
     assert lost.output == "grpc: Error on execution streaming, agent connection was abruptly terminated: nobody knows"
     (refused,) = shown(phase="Failed", reason="InvalidSpec", message="no image", finishedAt=ended)
     assert (refused.finished_at, refused.output) == (gotime.instant(ended), "no image")
+
+
+def test_what_was_skipped_is_no_execution() -> None:
+    ended = "2030-01-02T03:05:00Z"
+    assert shown(phase="Cancelled", reason="Overlap", message="another one runs", finishedAt=ended) == []
+    (stopped,) = shown(phase="Cancelled", reason="Stopped", attempts=[SECOND], startedAt=SECOND["startedAt"], finishedAt=ended)
+    assert (stopped.success, stopped.finished_at) == (False, gotime.instant(ended))

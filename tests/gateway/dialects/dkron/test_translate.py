@@ -601,9 +601,16 @@ def test_counters_come_from_the_status() -> None:
     assert counters(put(SHELL)) == (0, 0, None, None, "")
     at, failed = gotime.instant("2030-01-01T00:00:00.5Z"), gotime.instant("2029-12-31T00:00:00Z")
     task = told(put(SHELL), **PAST)
-    assert counters(task) == (41, 3, at, failed, "success")
+    assert counters(task) == (41, 2, at, failed, "success")
     assert counters(told(task, lastExecution=LATER))[4] == "failed"
     assert counters(put(replace(SHELL, success_count=7, status="failed"), task)) == counters(task)
+
+
+def test_what_was_stopped_or_has_not_begun_leaves_the_status() -> None:
+    stopped = {"lastExecution": LATER | {"phase": "Cancelled", "reason": "Overlap"}}
+    assert counters(told(put(SHELL), **PAST | stopped))[4] == "success"
+    assert counters(told(put(SHELL), **PAST | stopped | {"lastFailedTime": "2030-01-01T00:00:01Z"}))[4] == "failed"
+    assert counters(told(put(SHELL), counts={"cancelled": 1}, **stopped)) == (0, 0, None, None, "")
 
 
 def test_counters_begin_anew_when_executions_are_deleted() -> None:

@@ -1,0 +1,166 @@
+"""Whatever a client sends: upstream's answer or a clear refusal, never a fault of ours; and what is taken reads back."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from fakes.dkron import Dkron, job
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+FAULT = 500
+"""What a fault of ours is answered; nothing here has another reason for it, save a leader that there is none of."""
+
+PARTS = st.sampled_from(
+    [
+        "v1", "jobs", "job", "job", "executions", "1-crontask", "run", "toggle", "busy", "members", "leader", "pause",
+        "restore", "ui", "health", "metrics", "", ".", "..", "%2e%2e", "%2f", "%00", "%ff", "%zz", "%", "ä", "日本",
+        "x" * 300, "*", "~", ";a=b", "a b", "\\", "{job}",
+    ]
+)  # fmt: skip
+PATHS = st.one_of(
+    st.lists(PARTS, max_size=6).map(lambda parts: "/" + "/".join(parts)),
+    st.lists(PARTS, max_size=3).map(lambda parts: "/v1/jobs/" + "/".join(parts)),
+)
+QUERIES = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["_sort", "_order", "_start", "_end", "q", "status", "disabled", "metadata[a]", "metadata[", "pretty",
+             "runoncreate", "output_size_limit", "&&", "="]
+        ),
+        st.one_of(st.sampled_from(["", "next", "DESC", "-1", "99999999999999999999", "%", "%ff", "true"]), st.text()),
+    ),
+    max_size=4,
+).map(lambda pairs: "&".join(f"{name}={value}" for name, value in pairs))  # fmt: skip
+METHODS = st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "get", "X"])
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=6,
+)
+MEMBERS = st.sampled_from(
+    ["name", "NAME", "displayname", "timezone", "schedule", "owner", "success_count", "last_success", "disabled", "tags",
+     "metadata", "retries", "dependent_jobs", "parent_job", "processors", "concurrency", "executor", "executor_config",
+     "status", "next", "ephemeral", "starts_at", "expires_at", "unknown"]
+)  # fmt: skip
+TEXTS = st.one_of(
+    st.sampled_from(
+        ["", "@every 1s", "@daily", "TZ=Europe/Madrid ~ ~ ~ * * *", "@at 2030-01-02T03:04:05Z", "UTC", "forbid", "shell",
+         "http", "docker", "kafka", "2030-01-02T03:04", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999-23:59"]
+    ),
+    st.text(max_size=20),
+)  # fmt: skip
+CONFIGS = st.dictionaries(
+    st.sampled_from(
+        ["command", "shell", "env", "cwd", "timeout", "mem_limit", "payload", "su", "method", "url", "headers", "body",
+         "expectCode", "expectBody", "debug", "image", "volumes"]
+    ),
+    st.one_of(TEXTS, st.sampled_from(["true", "1s", "GET", "http://a:b@c/d", '["Authorization: x"]', "200,x", "(", "5"])),
+    max_size=6,
+)  # fmt: skip
+JOBS = st.fixed_dictionaries(
+    {"name": st.sampled_from(["job", "ß_", "-", "a" * 60, "x-0123456789abcdef0123"])},
+    optional={
+        "schedule": TEXTS, "timezone": TEXTS, "displayname": st.text(), "owner": st.text(), "disabled": st.booleans(),
+        "retries": st.integers(0, 2**64 - 1), "concurrency": TEXTS, "executor": TEXTS, "executor_config": CONFIGS,
+        "metadata": st.dictionaries(st.text(), st.one_of(st.text(), st.booleans(), st.integers()), max_size=3),
+        "tags": st.dictionaries(st.text(), st.text(), max_size=3), "starts_at": TEXTS, "expires_at": TEXTS,
+        "processors": st.dictionaries(st.text(), st.dictionaries(st.text(), st.text(), max_size=2), max_size=2),
+        "ephemeral": st.booleans(), "parent_job": st.sampled_from(["", "parent", "none"]),
+    },
+).map(lambda told: {"schedule": "@every 1m", "executor": "shell", "executor_config": {"command": "date"}} | told)  # fmt: skip
+
+
+async def prepared() -> Dkron:
+    dkron = Dkron()
+    for name in ("job", "parent"):
+        await dkron.stored(name)
+    return dkron
+
+
+def at_most(examples: int) -> Any:
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@at_most(300)
+@given(METHODS, PATHS, QUERIES, st.one_of(st.binary(max_size=40), VALUES))
+def test_no_request_makes_a_fault(method: str, path: str, query: str, body: Any) -> None:
+    async def ask() -> None:
+        target = f"{path.replace('?', '')}?{query}"
+        answer = await (await prepared()).ask(method, target, body)
+        assert answer.status < FAULT or (answer.status, answer.body) == (FAULT, b"null"), target
+
+    asyncio.run(ask())
+
+
+@at_most(200)
+@given(st.dictionaries(MEMBERS, VALUES, max_size=5), st.booleans())
+def test_no_body_makes_a_fault(more: dict[str, Any], restores: bool) -> None:
+    async def ask() -> None:
+        dkron, told = await prepared(), job("job") | more
+        answer = await (dkron.restore(json.dumps([told]).encode()) if restores else dkron.post("/jobs", told))
+        assert answer.status in {200, 201, 400, 404}
+        if answer.status == 400 and not restores:
+            assert answer.text.startswith(("Unable to parse payload: ", "Job validation failed: ", "the name "))
+
+    asyncio.run(ask())
+
+
+@at_most(200)
+@given(JOBS)
+def test_what_is_taken_reads_back_and_can_be_sent_again(told: dict[str, Any]) -> None:
+    async def ask() -> None:
+        dkron = await prepared()
+        answer = await dkron.post("/jobs", told)
+        if answer.status != 201:
+            assert (answer.status, bool(answer.body)) in {(400, True), (404, True)}
+            return
+        made = answer.json
+        secret = {"url", "headers", "executor_config"}
+        for member in told.keys() - {"starts_at", "expires_at"} - secret:
+            assert made[member] == (told[member] or made[member]), member
+        assert (await dkron.get(made_at := f"/jobs/{answer.headers['location'].rpartition('/')[2]}")).json == made
+        assert {each["id"]: each for each in (await dkron.get("/jobs")).json}[told["name"]] == made
+        again = await dkron.post("/jobs", made)
+        assert (again.status, again.json) == (201, made)
+        assert (await dkron.post(f"{made_at}/toggle")).json == made | {"disabled": not made["disabled"]}
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"name":"a","name":"b","schedule":"@every 1s"}',
+        b'\xef\xbb\xbf{"name":"a"}',
+        b'{"name":"\\ud800","schedule":"@every 1s"}',
+        b'{"name":"a","schedule":"@every 1s","metadata":{"\\udfff":"\\ud800"}}',
+        b'{"name":"a","schedule":"@every 1s","retries":1e400}',
+        b'{"name":"a","schedule":"@every 1s","retries":18446744073709551616}',
+        b'{"name":"a","schedule":"@every 1s","retries":18446744073709551615}',
+        b'{"name":"a","schedule":"@every 999999999999h"}',
+        b'{"name":"a","schedule":"TZ="}',
+        b'{"name":"a","schedule":"TZ=../../etc/passwd * * * * * *"}',
+        b'{"name":"a","schedule":"' + b"*," * 50_000 + b'* * * * * *"}',
+        b'{"name":"a","schedule":"@every 1s","timezone":"' + b"x" * 100_000 + b'"}',
+        b'{"name":"a","schedule":"@every 1s","starts_at":"0000-01-01T00:00:00Z"}',
+        b'{"name":"a","schedule":"@every 1s","executor":"http","executor_config":{"url":"http://[","method":"GET"}}',
+        b'{"name":"a","schedule":"@every 1s","executor":"shell","executor_config":{"command":"\\u0000"}}',
+        b'{"name":"a","schedule":"@every 1s","metadata":{' + b'"a":"b",' * 20_000 + b'"c":"d"}}',
+        b'{"a":' * 5_000,
+        b"[" * 200_000,
+        b'"' + b"\\" * 99_999,
+        b"\x00",
+        b"nul",
+        b"-",
+        b"1e999999999",
+    ],
+    ids=lambda body: body[:40].decode("latin-1"),
+)
+async def test_bodies_that_have_been_thought_of(body: bytes) -> None:
+    dkron = await prepared()
+    answer = await dkron.post("/jobs", body)
+    assert answer.status in {201, 400, 413}
+    assert (await dkron.restore(b"[" + body + b"]")).status in {200, 400}
+    assert (await dkron.get("/jobs")).status == 200
