@@ -14,6 +14,7 @@ from crontask_core.schedule.duration import nanoseconds
 SECOND = 1_000_000_000
 _MICRO = 1_000
 _EPOCH = date(1970, 1, 1).toordinal()
+_LAST_DAY = date.max.toordinal()
 _CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097
 _LAYOUT = "2006-01-02T15:04:05Z07:00"
 _LONGEST = 1000
@@ -45,7 +46,8 @@ def rfc3339(at: int, offset: int = 0) -> str:
     """An instant as Go's RFC3339Nano: no zeros at the end of the fraction, `Z` where `offset` (seconds) is 0."""
     seconds, fraction = divmod(at, SECOND)
     days, second = divmod(seconds + offset, 86_400)
-    cycles = 0 if days + _EPOCH > 0 else 1
+    # Years that Python's calendar lacks are 400 and more away from those that it has.
+    cycles = 0 if 0 < days + _EPOCH <= _LAST_DAY else -((days + _EPOCH - 1) // _CYCLE_DAYS)
     day = date.fromordinal(days + _EPOCH + cycles * _CYCLE_DAYS)
     told = f"{day.year - cycles * _CYCLE_YEARS:04}-{day:%m-%d}"
     digits = f".{fraction:09}".rstrip("0") if fraction else ""

@@ -69,7 +69,12 @@ def _told(value: Any) -> Any:
     """A field's value, written so that what means the same looks the same."""
     if isinstance(value, BaseModel):
         return value.model_dump(exclude_none=True)
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+    if not isinstance(value, datetime):
+        return value
+    try:
+        return value.astimezone(UTC).isoformat()
+    except OverflowError:  # in UTC it leaves the calendar; the task is refused, and this must still tell it apart
+        return value.isoformat()
 
 
 def begins_anew(old: str, new: str) -> bool:

@@ -175,6 +175,10 @@ def test_the_timing_of_an_old_task_stays_for_ever() -> None:
     assert timing(read_spec(GOOD)) == "2e7d1b2b8d"
 
 
+def test_a_time_that_utc_does_not_have_makes_a_timing_too() -> None:
+    assert timing(read_spec(GOOD | {"startAt": "9999-12-31T23:59:59-23:59"})) != timing(read_spec(GOOD))
+
+
 def test_the_same_written_otherwise_is_the_same_timing() -> None:
     def told(**fields: Any) -> str:
         return timing(read_spec(GOOD | fields))

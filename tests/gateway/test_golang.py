@@ -74,12 +74,18 @@ def test_every_duration_is_read_or_refused_as_by_go() -> None:
         ("0001-01-01T00:00:00Z", -62_135_596_800 * gotime.SECOND),
         ("0000-02-29T12:00:00Z", -62_162_078_400 * gotime.SECOND),
         ("9999-12-31T23:59:59.999999999Z", 253_402_300_800 * gotime.SECOND - 1),
+        ("0000-01-01T00:00:00Z", -62_167_219_200 * gotime.SECOND),
         ("2030-01-02T03:04:05.12Z", 1_893_553_445 * gotime.SECOND + 120_000_000),
     ],
 )
 def test_instants_are_written_as_they_are_read(text: str, at: int) -> None:
     assert gotime.instant(text) == at
     assert gotime.rfc3339(at) == text
+
+
+def test_instants_beyond_four_digits_of_a_year_are_written_all_the_same() -> None:
+    assert gotime.rfc3339(gotime.instant("9999-12-31T23:59:59.5-23:59")) == "10000-01-01T23:58:59.5Z"
+    assert gotime.rfc3339(gotime.instant("0000-01-01T00:00:00+00:01")) == "-001-12-31T23:59:00Z"
 
 
 def test_instants_by_the_clock_of_a_zone_and_as_datetimes() -> None:

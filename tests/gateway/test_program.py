@@ -113,7 +113,7 @@ async def test_dkrons_api_on_kubernetes(server: FakeApiServer) -> None:
         server.edit(TASKS, "dkron-call", {"spec": {"suspend": True}})
         async with asyncio.timeout(5):
             while not await disabled():
-                await asyncio.sleep(0.01)
+                pass
         async with web.delete(f"{jobs}/call") as reply:
             assert reply.status == 200
         async with web.get(f"{jobs}/call") as reply:
@@ -121,6 +121,7 @@ async def test_dkrons_api_on_kubernetes(server: FakeApiServer) -> None:
 
 
 def test_the_options_of_a_dialect_are_checked() -> None:
+    clock = ManualClock()
     for wrong, path in (
         ({"image": ""}, "image"),
         ({"address": "nowhere"}, "address"),
@@ -128,8 +129,6 @@ def test_the_options_of_a_dialect_are_checked() -> None:
         ({"node": "a/b"}, "node"),
         ({"colour": "red"}, "colour"),
     ):
-        of = settings(dialects={"dkron": {"open": True, "options": wrong}})
+        mount = settings(dialects={"dkron": {"open": True, "options": wrong}}).dialects["dkron"]
         with pytest.raises(FieldError, match=rf"dialects\.dkron\.options\.{path}"):
-            mounted(
-                DIALECTS[0], of.dialects["dkron"], store=MemoryStore(ManualClock()), clock=ManualClock(), node="gw", version=""
-            )
+            mounted(DIALECTS[0], mount, store=MemoryStore(clock), clock=clock, node="gw", version="")

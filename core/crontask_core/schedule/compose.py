@@ -144,9 +144,15 @@ def _set(values: Sequence[int] | None, low: int, high: int) -> int:
 
 
 def _utc(at: datetime | None, path: str) -> datetime | None:
-    if at is not None and at.utcoffset() is None:
+    if at is None:
+        return None
+    if at.utcoffset() is None:
         raise FieldError(path, at.isoformat(), "has no offset", "write an RFC 3339 time such as 2030-01-02T03:04:05Z")
-    return at.astimezone(UTC) if at is not None else None
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        remedy = "write a time of the years 1 to 9999 in UTC"
+        raise FieldError(path, at.isoformat(), "leaves the calendar in UTC", remedy) from None
 
 
 def _check_order(first: datetime | None, start: datetime | None, end: datetime | None) -> None:

@@ -12,6 +12,7 @@ from crontask_core.schedule.forms import Never
 
 START = datetime(2026, 1, 1, tzinfo=UTC)  # a Thursday
 ANCHORED = Reading(anchor=START)
+BEYOND = datetime.fromisoformat("9999-12-31T23:59:59-23:59")
 BERLIN = Reading(zone="Europe/Berlin")
 
 
@@ -234,6 +235,8 @@ def test_a_fraction_in_start_and_end() -> None:
         ({"first": START, "start": START + timedelta(seconds=1)}, "spec.firstRunAt", "lies before startAt"),
         ({"first": START, "end": START - timedelta(seconds=1)}, "spec.firstRunAt", "lies after endAt"),
         ({"first": START + timedelta(microseconds=1)}, "spec.firstRunAt", "has a fraction of a second"),
+        ({"start": BEYOND}, "spec.startAt", "leaves the calendar"),
+        ({"end": BEYOND}, "spec.endAt", "leaves the calendar"),
     ],
 )
 def test_contradictions_are_refused(more: dict[str, datetime], path: str, problem: str) -> None:

@@ -10,6 +10,8 @@ from crontask_gateway.gotime import GoError
 Scalar = str | bool | int | float
 Config = dict[str, Scalar]
 """Upstream takes strings alone; the documented samples hold a bool, so scalars keep their JSON type."""
+FIRST, LAST = gotime.instant("0000-01-01T00:00:00Z"), gotime.instant("9999-12-31T23:59:59.999999999Z")
+"""What can be told of time in JSON, as Go has it; an offset may lead beyond."""
 MAX_DIGITS = 300
 """Of a number in a config: more digits than any number has that means something."""
 
@@ -65,11 +67,14 @@ def _nullable(value: Any, was: Any, reading: Reading) -> Any:
     if value is None:
         return None
     try:
-        return gojson.time(value, was, reading)
+        at = gojson.time(value, was, reading)
     except GoError:
-        if gojson.is_text(value) and len(value) == len("2030-01-02T03:04"):
-            return gotime.instant(f"{value}:00Z")
-        raise
+        if not (gojson.is_text(value) and len(value) == len("2030-01-02T03:04")):
+            raise
+        at = gotime.instant(f"{value}:00Z")
+    if not FIRST <= at <= LAST:
+        raise GoError("Time.MarshalJSON: year outside of range [0,9999]")
+    return at
 
 
 KINDS: Mapping[str, gojson.Kind] = {

@@ -130,5 +130,7 @@ def test_a_lost_call_and_one_that_was_refused_before_it_began_have_ended() -> No
 def test_what_was_skipped_is_no_execution() -> None:
     ended = "2030-01-02T03:05:00Z"
     assert shown(phase="Cancelled", reason="Overlap", message="another one runs", finishedAt=ended) == []
-    (stopped,) = shown(phase="Cancelled", reason="Stopped", attempts=[SECOND], startedAt=SECOND["startedAt"], finishedAt=ended)
+    (stopped,) = shown(
+        phase="Cancelled", reason="Stopped", attempts=[SECOND], startedAt=SECOND["startedAt"], finishedAt=ended
+    )
     assert (stopped.success, stopped.finished_at) == (False, gotime.instant(ended))

@@ -1,4 +1,4 @@
-"""Whatever a client sends: upstream's answer or a clear refusal, never a fault of ours; and what is taken reads back."""
+"""Whatever a client sends: upstream's answer or a clear refusal, never a fault of ours. What is taken reads back."""
 
 import asyncio
 import json
@@ -8,6 +8,8 @@ import pytest
 from fakes.dkron import Dkron, job
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from crontask_gateway.dialects.dkron import DIALECT
 
 FAULT = 500
 """What a fault of ours is answered; nothing here has another reason for it, save a leader that there is none of."""
@@ -39,37 +41,49 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
     max_leaves=6,
 )
-MEMBERS = st.sampled_from(
-    ["name", "NAME", "displayname", "timezone", "schedule", "owner", "success_count", "last_success", "disabled", "tags",
-     "metadata", "retries", "dependent_jobs", "parent_job", "processors", "concurrency", "executor", "executor_config",
-     "status", "next", "ephemeral", "starts_at", "expires_at", "unknown"]
-)  # fmt: skip
+MEMBERS = st.sampled_from([*DIALECT.schemas["Job"]["properties"], "NAME", "unknown"])
 TEXTS = st.one_of(
     st.sampled_from(
-        ["", "@every 1s", "@daily", "TZ=Europe/Madrid ~ ~ ~ * * *", "@at 2030-01-02T03:04:05Z", "UTC", "forbid", "shell",
-         "http", "docker", "kafka", "2030-01-02T03:04", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999-23:59"]
+        [
+            "", "@every 1s", "@daily", "TZ=Europe/Madrid ~ ~ ~ * * *", "@at 2030-01-02T03:04:05Z", "UTC", "forbid",
+            "shell", "http", "docker", "kafka", "2030-01-02T03:04", "0001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59.999999999-23:59", "0000-01-01T00:00:00+23:59", "@at 9999-12-31T23:59:59-23:59",
+            "@at 0000-01-01T00:00:00+23:59", "@every 2540400h", "TZ=UTC @at 9999-12-31T23:59:59Z", "@manually",
+        ]
     ),
     st.text(max_size=20),
 )  # fmt: skip
-CONFIGS = st.dictionaries(
-    st.sampled_from(
-        ["command", "shell", "env", "cwd", "timeout", "mem_limit", "payload", "su", "method", "url", "headers", "body",
-         "expectCode", "expectBody", "debug", "image", "volumes"]
-    ),
-    st.one_of(TEXTS, st.sampled_from(["true", "1s", "GET", "http://a:b@c/d", '["Authorization: x"]', "200,x", "(", "5"])),
-    max_size=6,
+KEYS = st.sampled_from(
+    [
+        "command", "shell", "env", "cwd", "timeout", "mem_limit", "payload", "su", "method", "url", "headers", "body",
+        "expectCode", "expectBody", "debug", "image", "volumes", "password",
+    ]
 )  # fmt: skip
+SETTINGS = st.sampled_from(["true", "1s", "GET", "http://a:b@c/d", '["Authorization: x"]', "200,x", "(", "5", "***"])
+CONFIGS = st.dictionaries(KEYS, st.one_of(TEXTS, SETTINGS), max_size=6)
 JOBS = st.fixed_dictionaries(
-    {"name": st.sampled_from(["job", "ß_", "-", "a" * 60, "x-0123456789abcdef0123"])},
-    optional={
-        "schedule": TEXTS, "timezone": TEXTS, "displayname": st.text(), "owner": st.text(), "disabled": st.booleans(),
-        "retries": st.integers(0, 2**64 - 1), "concurrency": TEXTS, "executor": TEXTS, "executor_config": CONFIGS,
-        "metadata": st.dictionaries(st.text(), st.one_of(st.text(), st.booleans(), st.integers()), max_size=3),
-        "tags": st.dictionaries(st.text(), st.text(), max_size=3), "starts_at": TEXTS, "expires_at": TEXTS,
-        "processors": st.dictionaries(st.text(), st.dictionaries(st.text(), st.text(), max_size=2), max_size=2),
-        "ephemeral": st.booleans(), "parent_job": st.sampled_from(["", "parent", "none"]),
+    {
+        "name": st.sampled_from(["job", "ß_", "-", "a" * 60, "x-0123456789abcdef0123"]),
+        "schedule": st.one_of(st.just("@every 1m"), TEXTS),
+        "executor": st.one_of(st.just("shell"), TEXTS),
+        "executor_config": st.one_of(st.just({"command": "date"}), CONFIGS),
     },
-).map(lambda told: {"schedule": "@every 1m", "executor": "shell", "executor_config": {"command": "date"}} | told)  # fmt: skip
+    optional={
+        "timezone": TEXTS,
+        "displayname": st.text(),
+        "owner": st.text(),
+        "disabled": st.booleans(),
+        "retries": st.integers(0, 2**64 - 1),
+        "concurrency": TEXTS,
+        "metadata": st.dictionaries(st.text(), st.one_of(st.text(), st.booleans(), st.integers()), max_size=3),
+        "tags": st.dictionaries(st.text(), st.text(), max_size=3),
+        "starts_at": TEXTS,
+        "expires_at": TEXTS,
+        "processors": st.dictionaries(st.text(), st.dictionaries(st.text(), st.text(), max_size=2), max_size=2),
+        "ephemeral": st.booleans(),
+        "parent_job": st.sampled_from(["", "parent", "none"]),
+    },
+)
 
 
 async def prepared() -> Dkron:
@@ -144,6 +158,8 @@ def test_what_is_taken_reads_back_and_can_be_sent_again(told: dict[str, Any]) ->
         b'{"name":"a","schedule":"TZ=../../etc/passwd * * * * * *"}',
         b'{"name":"a","schedule":"' + b"*," * 50_000 + b'* * * * * *"}',
         b'{"name":"a","schedule":"@every 1s","timezone":"' + b"x" * 100_000 + b'"}',
+        b'{"name":"a","schedule":"@every 1s","starts_at":"9999-12-31T23:59:59-23:59"}',
+        b'{"name":"a","schedule":"@at 9999-12-31T23:59:59-23:59"}',
         b'{"name":"a","schedule":"@every 1s","starts_at":"0000-01-01T00:00:00Z"}',
         b'{"name":"a","schedule":"@every 1s","executor":"http","executor_config":{"url":"http://[","method":"GET"}}',
         b'{"name":"a","schedule":"@every 1s","executor":"shell","executor_config":{"command":"\\u0000"}}',
@@ -164,3 +180,32 @@ async def test_bodies_that_have_been_thought_of(body: bytes) -> None:
     assert answer.status in {201, 400, 413}
     assert (await dkron.restore(b"[" + body + b"]")).status in {200, 400}
     assert (await dkron.get("/jobs")).status == 200
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"startAt": "9999-12-31T23:59:59-23:59"},
+        {"endAt": "0000-01-01T00:00:00+23:59"},
+        {"startAt": "soon"},
+        {"schedule": "what?"},
+        {"schedule": None, "schedules": ["@daily", "@hourly"]},
+        {"timeZone": "Nowhere"},
+        {"after": [{"task": "other"}]},
+        {"after": [{}]},
+        {"retry": None},
+        {"retry": {"limit": 5, "ofTomorrow": True}},
+        {"pod": None, "function": "later"},
+        {"pod": {"template": {}}},
+        {"pod": {"template": {"spec": {"containers": []}}}},
+    ],
+    ids=str,
+)
+async def test_whatever_a_task_holds_it_and_the_others_are_listed(spec: dict[str, Any]) -> None:
+    dkron = await prepared()
+    await dkron.stage.edit(dkron.naming("job").key, **spec)
+    for path in ("/jobs", "/jobs?_sort=next&q=j", "/jobs/job", "/jobs/job/executions", "/jobs/parent"):
+        assert (await dkron.get(path)).status == 200, path
+    assert [each["id"] for each in (await dkron.get("/jobs")).json] == ["job", "parent"]
+    assert (await dkron.put("job")).status == 201
+    assert (await dkron.delete("/jobs/job")).status == 200
