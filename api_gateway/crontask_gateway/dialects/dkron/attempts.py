@@ -59,7 +59,8 @@ def _draw(text: str, below: int) -> int:
 def _failure(run: Run, job: JobOut, attempt: Attempt, output: str) -> str:
     """The error's line, then the output, as upstream has it."""
     if attempt.reason == "NonZeroExit" and job.executor not in ("shell", "docker"):
-        return output or MISSING  # our own pod, which tells why nothing could be run
+        # Our own pod, which tells why nothing could be run.
+        return output or ("the call cannot be made" if job.executor == "http" else MISSING)
     line = _line(run, job, attempt)
     return f"{line}\n{output}" if output else line
 
