@@ -8,7 +8,7 @@ from crontask_core.bonds import bond
 from crontask_core.history import kept_without_task
 from crontask_core.manifests import execution_labels
 from crontask_core.model.execution import Overrides
-from crontask_core.names import API_VERSION, EXECUTION, GROUP, TASK, Key, caused_name
+from crontask_core.names import API_VERSION, EXECUTION, GROUP, TASK, Key, wished_name
 from crontask_gateway import documents
 from crontask_gateway.cache import ANNOTATION_REMOVING, ANNOTATION_SECRET
 from crontask_gateway.naming import ANNOTATION_ID, Naming
@@ -65,9 +65,9 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Object:
     return patch
 
 
-def execution_body(job: Job, now: datetime, cause: str, overrides: Overrides | None) -> Object:
-    """A run of a job that somebody wishes for; `cause` tells it from others of the same second."""
-    name = caused_name(job.key.name, now, cause)
+def execution_body(job: Job, now: datetime, token: str, overrides: Overrides | None) -> Object:
+    """A run of a job that somebody wishes for; `token` tells it from others of the same second."""
+    name = wished_name(job.key.name, now, token)
     spec: Object = {"taskRef": {"name": job.key.name}, "trigger": "Manual"}
     if overrides is not None:
         spec["overrides"] = overrides.to_body()

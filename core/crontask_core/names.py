@@ -137,6 +137,14 @@ def caused_name(task: str, scheduled_at: datetime, cause: str) -> str:
     return _dated(task, scheduled_at, f"-{digest(cause)[:_CAUSE]}")
 
 
+def wished_name(task: str, at: datetime, token: str) -> str:
+    """A name for an execution of `task` that somebody wishes for at a moment; `token` tells it from others.
+
+    Its end is longer than that of the operator's own names, which an admission policy keeps for the operator.
+    """
+    return _dated(task, at, f"-{digest(token)}")
+
+
 def _dated(task: str, at: datetime, end: str) -> str:
     suffix = f"-{at.astimezone(UTC):%Y%m%d%H%M%S}{end}"
     return shortened(task, MAX_OBJECT_NAME - len(suffix)) + suffix

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +18,10 @@ from crontask_core.names import (
     label_value,
     pod_name,
     shortened,
+    wished_name,
 )
 
+ROOT = Path(__file__).parents[2]
 AT = datetime(2026, 11, 22, 9, 5, 7, tzinfo=UTC)
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
@@ -132,6 +135,19 @@ def test_what_an_execution_causes_is_named_after_it_too() -> None:
     assert re.fullmatch(r"report-20261122090507-[0-9a-f]{6}", name)
     assert name == caused_name("report", AT, "import-20261122090507")
     assert name != caused_name("report", AT, "other-20261122090507")
+
+
+@given(task=st.one_of(names, long_names), at=instants, token=names)
+def test_what_somebody_wishes_for_has_no_name_of_the_operators(task: str, at: datetime, token: str) -> None:
+    name = wished_name(task, at, token)
+    assert len(name) <= MAX_OBJECT_NAME
+    assert SUBDOMAIN.fullmatch(name)
+    assert name == wished_name(task, at, token) != wished_name(task, at, f"{token}x")
+    policy = (ROOT / "charts" / "crontask" / "templates" / "admission.yaml").read_text("utf-8")
+    (reserved,) = re.findall(r"metadata\.name\.matches\('([^']+)'\)", policy)
+    assert re.search(reserved, execution_name(task, at))
+    assert re.search(reserved, caused_name(task, at, token))
+    assert not re.search(reserved, name)
 
 
 @given(task=st.one_of(names, long_names), at=instants, cause=names)

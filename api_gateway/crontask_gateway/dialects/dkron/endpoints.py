@@ -189,4 +189,4 @@ async def root(request: Request) -> Reply:
 
 async def ui(request: Request) -> Reply:
     """A page that says where the web UI is."""
-    return Reply(200, pages.ui(request.deps.options.ui), (HTML,))
+    return Reply(200, pages.ui(request.deps.options.ui, request.facts.prefix), (HTML,))

@@ -16,8 +16,8 @@ _COUNTERS = (
 _PAGE = """\
 <!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Dkron's API on CronTask</title></head>
-<body><h1>Dkron's API on CronTask</h1><p>{}</p>
-<p>The API is below <a href="../v1/">/v1</a>; <a href="../docs">its endpoints</a>.</p></body></html>
+<body><h1>Dkron's API on CronTask</h1><p>{ui}</p>
+<p>The API is below <a href="{prefix}/v1/">{prefix}/v1</a>; <a href="{prefix}/docs">its endpoints</a>.</p></body></html>
 """
 _NO_UI = "No web UI is configured here; kubectl and the API show the jobs."
 
@@ -37,10 +37,11 @@ def takes_html(accept: str) -> bool:
     return not accept or not {"text/html", "text/*", "*/*"}.isdisjoint(ranges)
 
 
-def ui(url: HttpUrl | None) -> bytes:
-    """The page; `url` is where the web UI is."""
+def ui(url: HttpUrl | None, prefix: str) -> bytes:
+    """The page; `url` is where the web UI is, `prefix` where the API is mounted."""
     link = escape(str(url or ""))
-    return _PAGE.format(f'The web UI is at <a href="{link}">{link}</a>.' if url else _NO_UI).encode()
+    told = f'The web UI is at <a href="{link}">{link}</a>.' if url else _NO_UI
+    return _PAGE.format(ui=told, prefix=escape(prefix)).encode()
 
 
 def _sum(job: Job, names: Iterable[str]) -> int:

@@ -140,6 +140,10 @@ def test_what_is_taken_reads_back_and_can_be_sent_again(told: dict[str, Any]) ->
             assert made[member] == (told[member] or made[member]), member
         assert (await dkron.get(made_at := f"/jobs/{answer.headers['location'].rpartition('/')[2]}")).json == made
         assert {each["id"]: each for each in (await dkron.get("/jobs")).json}[told["name"]] == made
+        stored = await dkron.stage.store.describe(dkron.naming(told["name"]).key)
+        # As the API server has it, with every default of the schema.
+        await dkron.stage.edit(stored.key, **stored.task.to_body())
+        assert (await dkron.get(made_at)).json == made
         again = await dkron.post("/jobs", made)
         assert (again.status, again.json) == (201, made)
         assert (await dkron.post(f"{made_at}/toggle")).json == made | {"disabled": not made["disabled"]}

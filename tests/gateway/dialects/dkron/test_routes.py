@@ -210,6 +210,7 @@ async def test_the_root_sends_browsers_to_the_web_ui(dkron: Dkron, accept: str |
 
 async def test_the_page_says_where_the_web_ui_is(dkron: Dkron) -> None:
     assert "No web UI is configured" in (await dkron.ask("GET", "/ui/")).text
+    assert f'href="{PREFIX}/docs"' in (await dkron.ask("GET", f"{PREFIX}/ui/a", port=COMMON_PORT)).text
     told = await Dkron(ui="https://ui.example/?a=1&b=2").ask("GET", "/ui/jobs/a")
     assert told.headers["content-type"] == "text/html; charset=utf-8"
     assert 'href="https://ui.example/?a=1&amp;b=2"' in told.text
