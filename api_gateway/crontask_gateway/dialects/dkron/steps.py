@@ -43,14 +43,18 @@ async def shown(request: Request, job: Job, *headers: tuple[str, str], status: i
 
 
 async def put(request: Request, job: JobIn, *, restoring: bool = False) -> Job:
-    """Stores a job. Raises Invalid, Told for a parent that does not exist, and what the store raises."""
+    """Stores a job. Raises Invalid, Told for a parent that does not exist, and what the store raises.
+
+    The jobs of a restore are a forest (`extras.restored_jobs`), and have their parents stored before them.
+    """
     naming = request.naming(job.name)
-    jobs = await request.deps.store.jobs(request.scope) if job.parent_job else ()
+    jobs = await request.deps.store.jobs(request.scope) if job.parent_job and not restoring else ()
     parents = {each.id: parent_of(each) for each in jobs}
 
     def make(was: Job | None) -> Change:
         check(job, was)
-        check_parent(job, parents)
+        if not restoring:
+            check_parent(job, parents)
         return to_task(job, was, naming, request.deps.options, restore=restoring)
 
     return await request.deps.store.put(naming, make)
