@@ -61,9 +61,9 @@ async def run(settings: Settings) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         log.info("started", identity=identity, server=connection.server)
         await gateway.run(stop)
+        log.info("stopped")
     finally:
         await api.close()
-        log.info("stopped")
 
 
 if __name__ == "__main__":
