@@ -21,8 +21,9 @@ def from_execution(run: Run, job: JobOut, node: str) -> list[ExecutionOut]:
     attempts share one.
     """
     known = run.known
-    if known.phase == "Cancelled" and not known.attempts and known.started_at is None:
-        return []  # skipped, of which upstream keeps no record
+    began = known.attempts or known.started_at is not None
+    if known.phase == "Cancelled" and not began and run.wanted.trigger != "Manual":
+        return []  # skipped, of which upstream keeps no record; who has asked for a run is told what became of it
     # Kubernetes tells the second in which the run was made; what is below it is drawn from the run's name.
     group = gotime.nanos(run.created.replace(microsecond=0)) + _draw(run.key.name, gotime.SECOND)
     attempts = known.attempts or [Attempt(number=1, started_at=known.started_at, finished_at=known.finished_at)]
@@ -32,14 +33,14 @@ def from_execution(run: Run, job: JobOut, node: str) -> list[ExecutionOut]:
         nth = place if attempt.target else attempt.number - 1
         latest = place == len(attempts) - 1
         ended = attempt.finished_at or (known.finished_at if run.ended else None)
-        began = attempt.started_at or run.created
+        start = attempt.started_at or run.created
         success = attempt.reason == "Completed" or (latest and attempt.reason is None and known.phase == "Succeeded")
         told = known.output or "" if latest else ""
         found.append(
             ExecutionOut(
                 id=f"{group + nth}-{node}",
                 job_name=job.name,
-                started_at=gotime.nanos(began),
+                started_at=gotime.nanos(start),
                 finished_at=NEVER if ended is None else gotime.nanos(ended),
                 success=success and ended is not None,
                 output=told if ended is None or success else _failure(run, job, attempt, told),

@@ -45,8 +45,8 @@ SECOND = {"number": 2, "startedAt": "2030-01-02T03:04:07.000001Z"}
 FAILED = FIRST | {"reason": "NonZeroExit", "exitCode": 3}
 
 
-def run(name: str = "dkron-job-20300102030405", **status: Any) -> Run:
-    spec = {"taskRef": {"name": "dkron-job"}, "trigger": "Schedule"}
+def run(name: str = "dkron-job-20300102030405", trigger: str = "Schedule", **status: Any) -> Run:
+    spec = {"taskRef": {"name": "dkron-job"}, "trigger": trigger}
     return Run(Key("default", name), "dkron-job", spec, status, CREATED, "1")
 
 
@@ -129,7 +129,10 @@ def test_a_lost_call_and_one_that_was_refused_before_it_began_have_ended() -> No
 
 def test_what_was_skipped_is_no_execution() -> None:
     ended = "2030-01-02T03:05:00Z"
-    assert shown(phase="Cancelled", reason="Overlap", message="another one runs", finishedAt=ended) == []
+    skipped = {"phase": "Cancelled", "reason": "Overlap", "message": "another one runs", "finishedAt": ended}
+    assert shown(**skipped) == shown(trigger="After", **skipped) == []
+    (wished,) = shown(trigger="Manual", **skipped)
+    assert (wished.success, wished.output, wished.finished_at) == (False, "another one runs", gotime.instant(ended))
     (stopped,) = shown(
         phase="Cancelled", reason="Stopped", attempts=[SECOND], startedAt=SECOND["startedAt"], finishedAt=ended
     )
