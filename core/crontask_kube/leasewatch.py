@@ -16,7 +16,8 @@ from crontask_kube.errors import Gone, KubeError
 from crontask_kube.resources import LEASES
 
 AGAIN_SECONDS = 0.25
-"""After a watch that has ended; each pause without one is twice as long as the one before."""
+"""After a watch that has ended; each pause after none, or a short one, is twice as long as the one before."""
+STEADY_SECONDS = 5.0
 LONGEST_SECONDS = 30.0
 LIST_SECONDS = 2.0
 
@@ -38,15 +39,17 @@ class LeaseWatch:
 
     async def run(self) -> None:
         """Tells `listeners` of every Lease, again and again."""
-        pause = AGAIN_SECONDS
+        pause, loop = AGAIN_SECONDS, asyncio.get_running_loop()
         while True:
+            began = loop.time()
             try:
                 await self._follow()
             except Gone:
                 log.debug("the watch of Leases begins anew")
             except KubeError as error:
                 log.warning("the Leases cannot be watched", error=str(error))
-            pause = AGAIN_SECONDS if self.live else min(pause * 2, LONGEST_SECONDS)
+            is_steady = self.live and loop.time() - began >= STEADY_SECONDS
+            pause = AGAIN_SECONDS if is_steady else min(pause * 2, LONGEST_SECONDS)
             self.live = False
             await asyncio.sleep(pause)
 

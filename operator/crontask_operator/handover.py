@@ -41,7 +41,7 @@ class HandOver:
         shard.backfills.rest()
         await self._tidy()
         await shard.scheduler.until_quiet(QUIET_SECONDS, QUIET_WAIT_SECONDS)
-        await shard.scheduler.rest()
+        await shard.scheduler.rest(SENT_SECONDS)
         await shard.line.rest(SENT_SECONDS)
         await shard.starters.idle(SENT_SECONDS)
         await self._until(self._all_sent, SENT_SECONDS)

@@ -85,11 +85,15 @@ class Scheduler:
                 return
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def rest(self) -> None:
-        """Starts nothing more, and waits until what is claimed has been started."""
+    async def rest(self, seconds: float) -> None:
+        """Starts nothing more, and waits until what is claimed has been started; a step of the clock may make that
+        long, and what has not been started then is the successor's to tell of."""
         self.forbid()
-        async with self._claiming:
-            return
+        try:
+            async with asyncio.timeout(seconds), self._claiming:
+                return
+        except TimeoutError:
+            log.warning("what is claimed has not been started yet")
 
     def set(self, task: Task) -> None:
         """Puts a task at its next instant (`task.wake_at`), or nowhere."""

@@ -69,6 +69,22 @@ async def test_a_watch_that_ends_begins_again(world: World) -> None:
     assert gaps(world) <= 3.0
 
 
+async def test_watches_that_are_ended_at_once_are_no_storm(world: World) -> None:
+    world.task("t", EVERY_SECOND)
+    world.start("a")
+    await until(world, "12:00:00")
+    world.server.drop("watch", LEASES, times=1000)
+    world.server.end_watches()
+    await until(world, "12:00:30")
+    asked = len(world.server.seen("watch", LEASES))
+    assert 2 <= asked <= 10
+    world.start("b")
+    await until(world, "12:00:40.3")
+    await world.crash("a")
+    await until(world, "12:00:50")
+    assert gaps(world) <= 4.0
+
+
 def shard_writes(world: World) -> list[Request]:
     return [request for request in world.server.seen("patch", LEASES) if request.name == "crontask-shard-0"]
 

@@ -87,7 +87,8 @@ class HttpCalls:
             log.exception("a call failed inside the operator", execution=str(run.key))
             result = AttemptResult(False, Reason.INTERNAL_ERROR, "The operator failed; see its log.")
         finally:
-            self._under_way.pop(run.key, None)
+            if self._under_way.get(run.key) is scope:  # and not that of a later term of this replica
+                del self._under_way[run.key]
         if result is None:
             self._reports.unsent(run)
             return
