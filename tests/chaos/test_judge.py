@@ -173,6 +173,28 @@ def test_what_a_fault_explains_is_no_violation() -> None:
     assert judge(seen).violations == {}
 
 
+def test_what_was_not_recorded_yet_before_a_kill_is_told() -> None:
+    seen = clean()
+    seen.books.accounts["call-0"].outcomes[BEGIN + 15] = "Lost"
+    verdict = judge(seen)
+    assert verdict.violations == {}
+    assert verdict.figures["lost_s_before_a_fault"] == 5
+
+
+def test_a_call_that_the_ledger_no_longer_tells_of_may_have_been_lost() -> None:
+    seen = clean()
+    del seen.books.executions[name("call-0", BEGIN + 5)]
+    seen.books.accounts["call-0"].outcomes[BEGIN + 5] = UNSEEN
+    assert "without record" not in judge(seen).violations
+
+
+def test_an_api_server_that_is_back_may_be_asked_a_lot() -> None:
+    seen = clean()
+    seen.faults.append(Done(Fault(30, "api-term", "both", 4.4), BEGIN + 30, BEGIN + 43, ("chaos-1", "chaos-2")))
+    seen.samples = [Sample(BEGIN + 30 + n, "chaos-2", 7, n * 0.9, n * 300) for n in range(13)]
+    assert "hot loop" not in judge(seen).violations
+
+
 def test_a_poison_call_of_after_the_end_need_not_be_recorded_yet() -> None:
     seen = clean()
     seen.calls.append(Call("poison-unicode-1", "1", END + 5, END + 5, "/poison"))

@@ -67,8 +67,9 @@ def counts_are_of_instants(subject: Subject) -> Found:
         if entry.first <= subject.since:
             continue
         there = sum(entry.covers(at) for at in subject.due)
-        # What began is counted one by one; only where a long range was split, less may be left of the count.
-        if entry.count > there or (entry.outcome in BEGUN and entry.count < there <= COUNTED):
+        # What began is counted one by one; only where a long range was split, less may be left of the count. Lost is
+        # also what nobody counted: a long stretch that a dead leader had claimed and stored nothing of, and its parts.
+        if entry.count > there or (entry.outcome in STARTED and entry.count < there <= COUNTED):
             yield entry.first, f"{entry.outcome}: the entry counts {entry.count} instants where {there} were due"
         for at in {entry.first, entry.last} if entry.outcome in BEGUN else ():
             if at not in due and at <= subject.now:

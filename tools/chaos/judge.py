@@ -13,11 +13,13 @@ from chaos.run import Done, Seen
 from chaos.site import Sample
 from crontask_kube.transport import ATTEMPTS, FIRST_PAUSE
 from crontask_operator.program import WRITERS
+from crontask_operator.records import LONGEST_PUT_OFF, PUT_OFF_MOST, STARTS_FIRST_SECONDS
 from crontask_operator.settings import Settings
 
 GAP_SECONDS = 3.0
-BEFORE = 2.0
-"""Calls so shortly before a crash may not be recorded yet, where fifty are due each second: they are Lost."""
+BEFORE = STARTS_FIRST_SECONDS * (2 ** (PUT_OFF_MOST - 2) - 1) + 2 * LONGEST_PUT_OFF
+"""For so many seconds a record may give way to starts (about 8): what was called so shortly before a crash may be Lost.
+In general it is a second or two; how long it was at most is among the figures."""
 AFTER = 6.0
 """Seconds after the end of a fault that still belong to it."""
 AFTER_LONG = 20.0
@@ -100,6 +102,7 @@ def figures(seen: Seen, gaps: Sequence[dict[str, float]]) -> dict[str, Any]:
         "unaccounted": len(list(_without_outcome(seen))),
         "gaps": {"each": gaps, "longest": max((each["gap"] for each in gaps), default=None)},
         "lateness_ms": {name: quantiles(values) for name, values in lateness(seen).items()},
+        "lost_s_before_a_fault": _lost_before(seen),
         "recovery_s": [
             {"kind": done.fault.kind, "at": done.fault.at, "seconds": round(back - done.ended, 2)}
             for done, back in recoveries(seen)
@@ -232,9 +235,10 @@ def _without_record(seen: Seen) -> Iterator[str]:
 
 
 def _is_lost(seen: Seen, call: Call) -> bool:
-    """Whether the ledger says that nobody knows; of many lost calls at once not each has a record."""
+    """Whether the ledger says that nobody knows, or no longer reaches so far back; of many lost calls at once not each
+    has a record."""
     account = seen.books.accounts.get(call.execution.rpartition("-")[0])
-    return account is not None and account.outcomes.get(round(call.due), "").startswith("Lost")
+    return account is not None and account.outcomes.get(round(call.due), "").startswith(("Lost", UNSEEN))
 
 
 def _without_end(seen: Seen) -> Iterator[str]:
@@ -279,13 +283,28 @@ def _harmed(seen: Seen) -> Iterator[str]:
                     yield f"{name} {at}: {told}"
 
 
+def _lost_before(seen: Seen) -> float:
+    """How many seconds before a fault a plain call was made at most that is lost through it."""
+    begins, ends = sorted(done.began for done in seen.faults), [span[1] for span in windows(seen)]
+    before = [
+        next((begin - at for begin in begins if begin > at), 0.0)
+        for name, account in seen.books.accounts.items()
+        if seen.jobs[name].is_plain
+        for at, told in account.outcomes.items()
+        if told == "Lost" and not any(done.began <= at <= end for done, end in zip(seen.faults, ends, strict=True))
+    ]
+    return round(max((each for each in before if each <= BEFORE), default=0.0), 2)
+
+
 def _used(seen: Seen) -> Iterator[tuple[str, bool]]:
-    """What each operator used while the API server was away from it."""
+    """What each operator used while the API server was away from it: one that is started again answers before it is
+    ready."""
     for done in seen.faults:
-        if done.fault.kind not in BLIND or done.ended - done.began < CALM_AFTER + 2:
+        away = done.fault.seconds if done.fault.kind in OF_API else done.ended - done.began
+        if done.fault.kind not in BLIND or away < CALM_AFTER + 2:
             continue
         for name in done.hit if done.fault.kind not in OF_API else sorted({each.name for each in seen.samples}):
-            span = (done.began + CALM_AFTER, done.ended)
+            span = (done.began + CALM_AFTER, done.began + away)
             mine = [each for each in seen.samples if each.name == name and span[0] <= each.at <= span[1]]
             mine = [each for each in mine if each.process == mine[-1].process] if mine else []
             if len(mine) > 2:

@@ -27,7 +27,7 @@ PATIENCE = 120.0
 STOP_SECONDS = 60.0
 """So long an orderly stop may take; then it is ended."""
 READ_SECONDS = 180.0
-AUDIT_SECONDS = 90.0
+AUDIT_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
