@@ -68,8 +68,14 @@ class Adoption:
         self._meanwhile = {}
 
     def leave(self) -> None:
-        """This replica no longer leads, or its take-over has come to nothing."""
+        """This replica no longer leads, or its take-over has come to nothing.
+
+        What was under way is forgotten after this; what a successor has meanwhile stored the end of is not.
+        """
         self.leading, self._meanwhile = False, None
+        for run in self._index.runs.values():
+            if run.told is not None:
+                self._ended_seen(run.key, run.told)
 
     def execution_seen(self, body: dict[str, Any]) -> None:
         """An execution exists in this state."""
@@ -120,6 +126,8 @@ class Adoption:
         # And an event may tell of an earlier write of ours than the one that was answered last.
         if (run.phase not in WAITING or phase in WAITING) and is_later(version, run.version):
             run.version = version
+        if phase in FINAL_PHASES:
+            run.told = body
         if run.elsewhere:
             self._elsewhere.changed(run, ExecutionStatus.model_validate(body.get("status") or {}))
         if body["spec"].get("stop"):
@@ -171,13 +179,19 @@ class Adoption:
         if self._meanwhile is not None:
             self._meanwhile[key] = None
         self._executions.stop_finishing(key)
+        self._keeper.execution_gone(key)
         run = self._index.runs.get(key)
-        if run is not None and run.stored and run.phase not in FINAL_PHASES:
+        if run is None:
+            return
+        run.told = None
+        if run.stored and run.phase not in FINAL_PHASES:
             self._executions.stop(run, "Stopped")
 
     def pod_seen(self, body: dict[str, Any], *, gone: bool = False) -> None:
         """A pod of ours exists in this state, or was in this state when it went."""
         whose = of_pod(body)
+        if whose is not None and not gone and self._is_belated(body, *whose):
+            self.resume(run for run in [self._pod_without_record(body)] if run is not None)
         whole = self._index.runs.get(whose[0]) if whose else None
         run = whole.part(target_of_pod(body)) if whole is not None else None
         if run is None or run.attempt is None or run.attempt.pod != body["metadata"]["name"]:
@@ -187,6 +201,16 @@ class Adoption:
         if facts != run.pod:
             run.pod = facts
             self._executions.advance(run)
+
+    def _is_belated(self, body: dict[str, Any], execution: Key, whose: Key) -> bool:
+        """Whether the pod's instant counts as not begun: it was made by a request of an earlier leader that had not
+        arrived when this one took over."""
+        if not self.leading or execution in self._index.runs:
+            return False
+        task, meta = self._task_of(whose, uid_of(body["metadata"])), body["metadata"]
+        if task is None or meta["labels"].get(LABEL_TRIGGER) not in BY_SCHEDULE:
+            return False
+        return _is_left_out(task, datetime.fromisoformat(meta["annotations"][ANNOTATION_SCHEDULED_AT]))
 
     def pod_vanished(self, run: Run, pod: str) -> None:
         """The pod of a run's open attempt does not exist, and no event has told so."""
@@ -204,7 +228,7 @@ class Adoption:
         """The executions that are known to exist at the API server."""
         ended = {key for key, _ in self._index.ended()}
         stored = {key for key, run in self._index.runs.items() if run.stored}
-        return ended | stored | self._backfills.keys()
+        return ended | stored | self._backfills.keys() | self._keeper.given()
 
     def executions_missing(self, keys: set[Key]) -> None:
         """`execution_gone` for each of them."""
@@ -349,9 +373,12 @@ class Adoption:
             self._index.add_run(run)
             if task is not None and run.trigger in BY_SCHEDULE:
                 task.unsaved |= {run.scheduled_at}
+                if _is_left_out(task, run.scheduled_at):
+                    self._executions.on_started(run)  # it has begun after all
             log.info("picked up a pod without record", execution=str(execution))
             if target and task is not None:
                 self._executions.restore(run, task.spec().targets)
+            self._executions.unrecorded_found(run)
         if target:
             self._put_into_part(run, target, body)
         return run if target else None
@@ -402,6 +429,11 @@ class Adoption:
             self._executions.advance(run)
         else:
             self.pod_vanished(run, attempt.pod or "")
+
+
+def _is_left_out(task: Task, at: datetime) -> bool:
+    entry = task.tally.ledger.at(at)
+    return entry is not None and entry.outcome in ("Missed", "Skipped")
 
 
 def _version(body: dict[str, Any]) -> str:

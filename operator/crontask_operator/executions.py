@@ -223,6 +223,10 @@ class Executions:
             log.info("stopping", execution=str(run.key), reason=reason)
             self.advance(run)
 
+    def unrecorded_found(self, run: Run) -> None:
+        """A run was found by its pod: it gets its record while it runs, unless it ends at once."""
+        self._touch(run, RECORD_SECONDS)
+
     def drop(self, run: Run) -> None:
         """Forgets an execution whose objects are gone; a call under way is given up."""
         for each in (run, *run.parts):
@@ -258,7 +262,9 @@ class Executions:
     # What executors report.
 
     def started(self, run: Run, at: datetime, pod: PodFacts | None) -> None:
-        """See `Reports.started`."""
+        """See `Reports.started`; of an earlier term it is not ours to record."""
+        if not (self.goes_on(run) or self._finishing.goes_on(run)):
+            return
         whole, wait = run.whole or run, RECORD_SECONDS
         if whole.started_at is None:
             wait = self._record_wait(whole)

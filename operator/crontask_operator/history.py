@@ -33,6 +33,8 @@ class Keeper:
         """When to look again at a task, or (True) at a stray execution."""
         self._next: dict[Key, datetime] = {}
         """The earliest entry of each task in the heap, so that there are not many."""
+        self._given: dict[Key, tuple[Task, Ended]] = {}
+        """What was given to the sweeper and is still there."""
 
     def run_stored(self, run: Run) -> None:
         """The execution's end is durable: its pods have served."""
@@ -61,9 +63,11 @@ class Keeper:
         ]
         doomed = set(surplus(free, limits, now))
         if doomed:
+            for ended in (ended for ended in task.ended if ended.name in doomed):
+                execution = Key(task.key.namespace, ended.name)
+                self._given[execution] = task, ended
+                self._sweeper.execution(execution)
             task.ended = tuple(ended for ended in task.ended if ended.name not in doomed)
-            for name in doomed:
-                self._sweeper.execution(Key(task.key.namespace, name))
         at = next_expiry((ended for ended in task.ended if ended.counted), limits)
         if at is None:
             return
@@ -74,6 +78,22 @@ class Keeper:
 
     def _is_held(self, execution: Key) -> bool:
         return any(holds(execution) for holds in self.holders)
+
+    def given(self) -> set[Key]:
+        """What was given to the sweeper and is still there, as far as is known."""
+        return set(self._given)
+
+    def execution_gone(self, execution: Key) -> None:
+        """It exists no more."""
+        self._given.pop(execution, None)
+
+    def leave(self) -> None:
+        """This replica no longer leads: what was to go is there until its successor's deletion is told."""
+        for given, ended in self._given.values():
+            task = self._index.tasks.get(given.key)
+            if task is not None and task.uid == given.uid and all(each.name != ended.name for each in task.ended):
+                task.ended = (ended, *task.ended)
+        self._given.clear()
 
     def task_gone(self, task: Task) -> None:
         """The task is deleted; its executions go with it, save those that outlive it."""
@@ -108,14 +128,14 @@ class Keeper:
         stray = self._index.strays.get(key)
         if stray is None or stray.expires_at != at:
             return
-        if self._is_held(key):
-            self._index.strays[key] = stray._replace(expires_at=self._clock.now() + AGAIN)
-            heappush(self._heap, (self._index.strays[key].expires_at, key, True))
-            return
-        del self._index.strays[key]
         task = self._index.tasks.get(stray.task)
-        if task is None or task.uid != stray.uid:
-            self._sweeper.execution(key)
+        if task is not None and task.uid == stray.uid:
+            del self._index.strays[key]
+            return
+        if not self._is_held(key):
+            self._sweeper.execution(key)  # it stays known until its deletion is told
+        self._index.strays[key] = stray._replace(expires_at=self._clock.now() + AGAIN)
+        heappush(self._heap, (self._index.strays[key].expires_at, key, True))
 
 
 def _limits(task: Task) -> History:

@@ -158,6 +158,8 @@ class Run:
     """Whether the holder of the shard before us still has its call under way, and writes its record."""
     parts: "tuple[Run, ...]" = ()
     """With targets: one run for each, not in the index, which makes the attempts there. The whole makes none itself."""
+    told: dict[str, Any] | None = None
+    """Its record as it has ended, as far as a watch has told of that while it still is in the index."""
     whole: "Run | None" = None
     """Of a part: the execution."""
     target: str = ""

@@ -205,6 +205,7 @@ class Shard(Wiring):
         self.companions.complete = False
         self.line.leave()
         self.executions.leave()
+        self.keeper.leave()
         for queue in (
             self.records,
             self.statuses,

@@ -106,7 +106,7 @@ class Wiring:
         self.records = Records(self.api, self.writers, holds, starts_wait)
         self.statuses = Statuses(self.api, index, self.writers, self._leads, self._knows, starts_wait)
         self.sweeper = Sweeper(self.api, self._knows)
-        keeper = Keeper(index, clock, self.sweeper)
+        self.keeper = keeper = Keeper(index, clock, self.sweeper)
         self.sweeper.before_sweep = keeper.expire
         recorder = Recorder(self.api, self.writers, identity, holds)
         notices = Notices(recorder, self.statuses.touch)

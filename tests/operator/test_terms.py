@@ -176,3 +176,79 @@ async def test_leases_that_can_be_read_and_not_written_are_no_storm() -> None:
     await world.close()
     assert max(rates["b"].values()) <= 10
     assert max(rates["a"].values()) <= 30, "it tries hard while it may send"
+
+
+async def test_an_end_that_was_told_before_the_loss_of_the_shard_is_known_afterwards(world: World) -> None:
+    """A leader that was paused hears that what it believes to be running has ended, and then that it leads no more."""
+    world.pod_task("t", "*/5 * * * * *", retry={"limit": 1}, endAt=ONCE)
+    shard = world.start("a").shards[0]
+    await until(world, "11:59:56")
+    world.end_pod("t-20260301115955-1")
+    await until(world, "12:00:03")
+    earlier, pod = world.pods_made()
+    attempts = [{"number": 1, "pod": pod, "startedAt": ONCE, "finishedAt": ONCE, "reason": "Completed"}]
+    ended = {"phase": "Succeeded", "startedAt": ONCE, "finishedAt": ONCE, "attempts": attempts}
+    world.server.edit(EXECUTIONS, FIRST, {"status": ended})
+    await asyncio.sleep(0.05)
+    taken(world, 8)
+    await until(world, "12:00:05")
+    assert not shard.leadership.holding
+    world.end_pod(pod, exit_code=1)
+    world.server.hold("create", EXECUTIONS, times=10)  # no answer says that there is a record
+    await until(world, "12:01:00")
+    assert shard.taken_over
+    assert world.pods_made() == [earlier, pod]
+    assert world.executions()[-1]["status"]["attempts"] == attempts
+
+
+async def test_what_history_gave_away_is_known_until_it_is_gone(world: World) -> None:
+    """Its deletion waits when the shard is lost: later its pod must not look like one without a record."""
+    world.pod_task("t", "*/2 * * * * *", history={"successful": 1, "failed": 1}, endAt="2026-03-01T12:00:10Z")
+    world.kubelet(0.5)
+    shard = world.start("a").shards[0]
+    world.server.fail("deletecollection", PODS, times=100)
+    world.server.fail("deletecollection", EXECUTIONS, times=100)
+    await until(world, "12:00:20")
+    (task,) = shard.index.tasks.values()
+    assert len(task.ended) == 1 < len(world.executions())
+    taken(world, 8)
+    await until(world, "12:00:22")
+    assert not shard.leadership.holding
+    assert len(task.ended) == len(world.executions())
+    world.server.heal()
+    await until(world, "12:01:00")
+    assert shard.taken_over
+    assert world.status()["counts"]["succeeded"] == len(world.pods_made())
+    assert len(world.executions()) == 1
+    assert not world.server.all(PODS)
+
+
+async def test_a_pod_that_was_under_way_for_long_is_followed_and_its_instant_has_begun(world: World) -> None:
+    """A network holds the request back until the next leader has decided that the instant is missed."""
+    world.pod_task("t", startingDeadlineSeconds=5, endAt=ONCE)
+    world.kubelet(0.5)
+    shard = world.start("a").shards[0]
+    arrives = world.server.hold("create", PODS)
+    await until(world, "12:00:00.500")
+    taken(world, 8)
+    await until(world, "12:00:12")
+    assert shard.taken_over
+    assert [each["outcome"] for each in world.status()["ledger"]] == ["Missed"]
+    arrives.set()
+    await until(world, "12:00:30")
+    assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
+    assert [each["outcome"] for each in world.status()["ledger"]] == ["Started"]
+
+
+async def test_a_pod_without_record_gets_one_while_it_runs(world: World) -> None:
+    """Its leader has died between the two."""
+    world.pod_task("t", endAt=ONCE)
+    world.start("a")
+    world.server.fail("create", EXECUTIONS, times=100)
+    await until(world, "12:00:02")
+    await world.crash("a")
+    assert len(world.pods_made()) == 1
+    world.server.heal()
+    world.start("b")
+    await until(world, "12:00:10")
+    assert world.outcomes() == [(FIRST, "Running", "")]
