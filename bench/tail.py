@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+LONGEST_LINE = 1 << 20
 
 
 class Tail(Generic[T]):
@@ -12,7 +13,7 @@ class Tail(Generic[T]):
 
     def __init__(self, path: Path, parse: Callable[[bytes], T | None]) -> None:
         self._path, self._parse = path, parse
-        self._offset = path.stat().st_size if path.exists() else 0
+        self._offset = _after_the_last_line(path) if path.exists() else 0
         self._found: list[T] = []
 
     def read(self) -> list[T]:
@@ -30,3 +31,12 @@ class Tail(Generic[T]):
         value = self._parse(line)
         if value is not None:
             self._found.append(value)
+
+
+def _after_the_last_line(path: Path) -> int:
+    """Where the next whole line begins; its writer may just be in the middle of one, which then counts as to come."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - LONGEST_LINE))
+        end = file.read()
+    return size - len(end) + end.rfind(b"\n") + 1

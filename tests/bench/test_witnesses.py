@@ -94,3 +94,13 @@ def test_a_tail_of_a_file_that_is_not_there_yet_reads_it_from_its_beginning(tmp_
     assert tail.read() == []
     (tmp_path / "log").write_bytes(b"1\n")
     assert tail.read() == [1]
+
+
+def test_a_tail_that_begins_in_the_middle_of_a_line_reads_that_line_whole(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(b"1\n2")
+    tail = Tail(file, int)
+    assert tail.read() == []
+    with file.open("ab") as more:
+        more.write(b"3\n4\n")
+    assert tail.read() == [23, 4]
