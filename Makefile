@@ -3,6 +3,8 @@
 # CLUSTER    auto, current, kind or local: which cluster `up` uses   STATE         its folder (default .cluster)
 # OPERATORS  how many operators run (default 1)                      METRICS_PORT  of the first one (default 9100)
 # SHARDS     into how many the operators divide tasks (default 1)    MARK          further arguments for pytest
+# GATEWAY    1 or 0: whether the gateway runs (as operators do)      DKRON_PORT    of Dkron's API (default 8080)
+# GATEWAY_NAMESPACE  where the gateway's jobs are (default: default)
 # PYTHON     the Python (3.11 or newer) to make .venv with
 
 .DEFAULT_GOAL := help

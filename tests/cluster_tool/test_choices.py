@@ -1,5 +1,6 @@
 """Decisions without a cluster: which mode, which packages, what is remembered, what is shown."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,21 @@ def test_the_status_names_what_is_missing() -> None:
     rows = status.table(found).splitlines()
     assert rows[1].split() == ["etcd", "running", "11", "http://127.0.0.1:2"]
     assert rows[-1].split() == ["crontask-operator-2", "MISSING", "-", "http://127.0.0.1:6/metrics"]
+
+
+def test_the_status_and_the_environment_name_a_gateway_where_one_is_wanted(tmp_path: Path) -> None:
+    facts = replace(LOCAL, gateway=9110, dialects={"dkron": 8081})
+    settings = Settings.read({"STATE": str(tmp_path)}, tmp_path)
+    assert status.table(status.lines(facts, {}.get)).splitlines()[-1].split() == [
+        "crontask-gateway",
+        "MISSING",
+        "-",
+        "http://127.0.0.1:8081",
+    ]
+    assert "DKRON_URL=http://127.0.0.1:8081" in commands.environment(settings, facts, {}).splitlines()
+    away = replace(facts, gateway=0)
+    assert "crontask-gateway" not in {line.name for line in status.lines(away, {}.get)}
+    assert "DKRON_URL" not in commands.environment(settings, away, {})
 
 
 def test_without_a_node_the_status_expects_none() -> None:

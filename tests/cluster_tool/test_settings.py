@@ -14,6 +14,7 @@ HOME = Path("/home/someone")
 def test_nothing_set() -> None:
     settings = Settings.read({}, HOME)
     assert (settings.choice, settings.operators, settings.metrics_port) == ("auto", 1, 9100)
+    assert (settings.gateway, settings.gateway_namespace, settings.dialect_ports) == (True, "default", {"dkron": 8080})
     assert settings.state.folder == CHECKOUT / ".cluster"
     assert settings.cache == HOME / ".cache" / "crontask" / "cluster"
     assert settings.apiserver_args == settings.kcm_args == ()
@@ -27,6 +28,9 @@ def test_everything_set() -> None:
             "XDG_CACHE_HOME": "/srv/cache",
             "OPERATORS": "0",
             "METRICS_PORT": "0",
+            "GATEWAY": "1",
+            "GATEWAY_NAMESPACE": "batch",
+            "DKRON_PORT": "0",
             "CLUSTER_WAIT": "5",
             "CLUSTER_KCM_ARGS": "--kube-api-qps=1000 --feature-gates='A=true,B=false'",
             "KIND_IMAGE": "kindest/node:v1",
@@ -34,6 +38,7 @@ def test_everything_set() -> None:
         HOME,
     )
     assert (settings.choice, settings.operators, settings.metrics_port, settings.wait) == ("kind", 0, 0, 5)
+    assert (settings.gateway, settings.gateway_namespace, settings.dialect_ports) == (True, "batch", {"dkron": 0})
     assert settings.state.folder == Path("/srv/two")
     assert settings.cache == Path("/srv/cache/crontask/cluster")
     assert settings.kcm_args == ("--kube-api-qps=1000", "--feature-gates=A=true,B=false")
@@ -45,6 +50,12 @@ def test_empty_is_the_same_as_not_set() -> None:
     assert Settings.read(empty, HOME) == Settings.read({}, HOME)
 
 
+def test_there_is_a_gateway_where_there_is_an_operator_unless_somebody_says_otherwise() -> None:
+    assert not Settings.read({"OPERATORS": "0"}, HOME).gateway
+    assert Settings.read({"OPERATORS": "0", "GATEWAY": "1"}, HOME).gateway
+    assert not Settings.read({"GATEWAY": "0"}, HOME).gateway
+
+
 @pytest.mark.parametrize(
     ("name", "value", "remedy"),
     [
@@ -54,6 +65,9 @@ def test_empty_is_the_same_as_not_set() -> None:
         ("OPERATORS", "-1", "a number from 0 to 9"),
         ("OPERATORS", "²", "a number from 0 to 9"),
         ("METRICS_PORT", "65536", "a number from 0 to 65535"),
+        ("GATEWAY", "2", "a number from 0 to 1"),
+        ("GATEWAY_NAMESPACE", "Batch", "lower-case letters"),
+        ("DKRON_PORT", "http", "a number from 0 to 65535"),
         ("CLUSTER_WAIT", "0", "a number from 1 to 3600"),
         ("CLUSTER_KCM_ARGS", "--a='b", "quote it"),
     ],

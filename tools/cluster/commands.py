@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from . import crontask, current, kind, kubectl, local, modes, node, operator_image, processes, status
+from . import crontask, current, gateway, kind, kubectl, local, modes, node, operator_image, processes, status
 from .errors import ClusterError
 from .facts import Facts
 from .kubectl import Kubectl
@@ -35,6 +35,7 @@ def up(settings: Settings, environ: Mapping[str, str]) -> int:
                 _remove(settings, environ)
             raise
     operators = f"{len(facts.operators)} operator(s)" if facts.operators else "no operator"
+    operators += " and a gateway" if facts.gateway else ""
     say(f"Ready: a {facts.mode} cluster with {operators}. Use it with: {state.use}")
     return 0
 
@@ -45,7 +46,7 @@ def _up(settings: Settings, environ: Mapping[str, str]) -> Facts:
     works = settings.choice in ("auto", "kind") and known is None and modes.kind_works(environ)
     mode = modes.choose(settings.choice, known, kind_works=works)
     planned = known or (local.plan(settings) if mode == "local" else Facts(mode, foreign_resources=mode == "current"))
-    planned = crontask.plan_operators(settings, planned)
+    planned = gateway.plan(settings, crontask.plan_operators(settings, planned))
     state.folder.mkdir(parents=True, exist_ok=True)
     facts = planned.write(state.facts)
     values = _cluster_up(mode, settings, facts, environ)
@@ -54,8 +55,10 @@ def _up(settings: Settings, environ: Mapping[str, str]) -> Facts:
     if mode == "current" and known is None and not current.is_occupied(client):
         facts = replace(facts, foreign_resources=False).write(state.facts)
     crontask.install(state, client, settings.wait)
+    gateway.install(state, client, facts, settings.wait)
     crontask.start_operators(settings, facts, environ)
     crontask.ask_operators(state, client, facts)
+    gateway.start(settings, facts, environ)
     state.env.write_text(environment(settings, facts, values))
     return facts
 
@@ -65,6 +68,7 @@ def environment(settings: Settings, facts: Facts, values: Mapping[str, str]) -> 
     port = facts.operators[0] if facts.operators else settings.metrics_port or 9100
     lines = {
         "KUBECONFIG": str(settings.state.kubeconfig),
+        **gateway.urls(facts),
         "METRICS_URL": f"http://127.0.0.1:{port}/metrics",
         "RECEIVER_URL": crontask.receiver_url(facts),
         **values,
@@ -125,9 +129,10 @@ def _remove(settings: Settings, environ: Mapping[str, str]) -> None:
     state = settings.state
     facts = _known(settings)
     if facts and facts.mode == "current":
+        gateway.stop(state)
         crontask.stop_operators(state)
         client = Kubectl(kubectl.find(settings.cache, environ), state.kubeconfig, environ)
-        current.down(state, client, keep=facts.foreign_resources)
+        current.down(state, client, facts)
     processes.stop_all(state)
     node.clean(state)
     if facts and facts.mode == "kind":

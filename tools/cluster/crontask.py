@@ -24,17 +24,6 @@ from .settings import Settings
 
 NAMESPACE = "crontask-system"
 ACCOUNT = "crontask-operator"
-_SECRET = "crontask-operator-outside"
-_TOKEN = {
-    "apiVersion": "v1",
-    "kind": "Secret",
-    "type": "kubernetes.io/service-account-token",
-    "metadata": {
-        "name": _SECRET,
-        "namespace": NAMESPACE,
-        "annotations": {"kubernetes.io/service-account.name": ACCOUNT},
-    },
-}
 _DEFINITIONS = CHECKOUT / "crds"
 _RIGHTS = CHECKOUT / "deploy" / "rbac.yaml"
 _TOKENS = CHECKOUT / "deploy" / "tokens.yaml"
@@ -43,14 +32,27 @@ _WEBHOOK = CHECKOUT / "deploy" / "webhook.yaml"
 
 def install(state: State, kubectl: Kubectl, wait: float) -> None:
     """Apply definitions and rights, and write the operators' kubeconfig."""
-    apply = ("apply", "--server-side", "--force-conflicts")
-    kubectl.run(*apply, *_from(_DEFINITIONS, _RIGHTS, _TOKENS))
-    kubectl.run(*apply, "--filename", "-", text=yaml.safe_dump(_TOKEN))
+    kubectl.run("apply", "--server-side", "--force-conflicts", *_from(_DEFINITIONS, _RIGHTS, _TOKENS))
     kubectl.run("wait", "--for=condition=Established", f"--timeout={wait:.0f}s", "--filename", str(_DEFINITIONS))
-    text = kubeconfig.with_token(
-        kubeconfig.cluster_of(state.kubeconfig.read_text()), _token(kubectl, wait), name=ACCOUNT
-    )
-    files.write_private(state.operator_kubeconfig, text)
+    write_kubeconfig(state, kubectl, ACCOUNT, state.operator_kubeconfig, wait)
+
+
+def write_kubeconfig(state: State, kubectl: Kubectl, account: str, file: Path, wait: float) -> None:
+    """Write the kubeconfig with which a program of this machine acts as one of our ServiceAccounts."""
+    name = f"{account}-outside"
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/service-account-token",
+        "metadata": {
+            "name": name,
+            "namespace": NAMESPACE,
+            "annotations": {"kubernetes.io/service-account.name": account},
+        },
+    }
+    kubectl.run("apply", "--server-side", "--force-conflicts", "--filename", "-", text=yaml.safe_dump(secret))
+    cluster = kubeconfig.cluster_of(state.kubeconfig.read_text())
+    files.write_private(file, kubeconfig.with_token(cluster, _token(kubectl, name, wait), name=account))
 
 
 def ask_operators(state: State, kubectl: Kubectl, facts: Facts) -> None:
@@ -87,7 +89,7 @@ def start_receiver(settings: Settings, facts: Facts, env: Mapping[str, str]) -> 
     facts = replace(facts, receiver=port).write(state.facts)
     command = [sys.executable, "-P", str(TOOLS / "receiver.py"), f"--port={port}", f"--record={state.received}"]
     processes.start(state, "receiver", command, env)
-    ready = partial(_answers, state, "receiver", port, "/")
+    ready = partial(answers, state, "receiver", port, "/")
     processes.wait_ready(state, "receiver", ready, settings.wait)
     return facts
 
@@ -132,7 +134,7 @@ def start_operators(settings: Settings, facts: Facts, env: Mapping[str, str]) ->
         if processes.running(state, operator_name(number)) is None:
             processes.start(state, operator_name(number), [str(program)], own)
     for number, port in enumerate(facts.operators, 1):
-        ready = partial(_answers, state, operator_name(number), port, "/readyz")
+        ready = partial(answers, state, operator_name(number), port, "/readyz")
         processes.wait_ready(state, operator_name(number), ready, settings.wait)
 
 
@@ -176,22 +178,22 @@ def receiver_url(facts: Facts) -> str:
     return f"http://127.0.0.1:{facts.receiver}"
 
 
-def _token(kubectl: Kubectl, wait: float) -> str:
-    """The token that the controller manager puts into the Secret."""
+def _token(kubectl: Kubectl, name: str, wait: float) -> str:
+    """The token that the controller manager puts into the Secret of that name."""
     found = ""
 
     def there() -> bool:
         nonlocal found
-        secret = kubectl.get("secret", "--namespace", NAMESPACE, _SECRET)
+        secret = kubectl.get("secret", "--namespace", NAMESPACE, name)
         found = (secret or {}).get("data", {}).get("token", "")
         return bool(found)
 
     if not processes.until(there, wait):
-        raise ClusterError("The operator's ServiceAccount got no token: see kube-controller-manager's log, try again.")
+        raise ClusterError(f"The Secret {name} got no token: see kube-controller-manager's log, try again.")
     return base64.b64decode(found).decode()
 
 
-def _answers(state: State, name: str, port: int, path: str) -> bool:
+def answers(state: State, name: str, port: int, path: str) -> bool:
     """Whether it is our program that answers on the port, and not one that took it meanwhile."""
     holder = ports.holder_of(port)
     if holder is not None and holder.pid != processes.running(state, name):

@@ -3,8 +3,9 @@
 import subprocess
 from collections.abc import Mapping
 
-from . import crontask, files, images, kubectl
+from . import crontask, files, gateway, images, kubectl
 from .errors import ClusterError
+from .facts import Facts
 from .kubectl import Kubectl
 from .paths import State
 from .settings import Settings
@@ -34,6 +35,7 @@ def is_occupied(client: Kubectl) -> bool:
     return client.get("customresourcedefinition", "crontasks.crontask.dev") is not None
 
 
-def down(state: State, client: Kubectl, *, keep: bool) -> None:
-    if state.kubeconfig.exists() and not keep:
+def down(state: State, client: Kubectl, facts: Facts) -> None:
+    if state.kubeconfig.exists() and not facts.foreign_resources:
+        gateway.uninstall(client, facts)
         crontask.uninstall(client)

@@ -27,6 +27,12 @@ class Facts:
     """The port of the operators' webhook; 0 where the API server could not reach it."""
     operators: tuple[int, ...] = field(default=())
     """The metrics ports of the operators, the first operator's first."""
+    gateway: int = 0
+    """The metrics port of the gateway; 0 where none is wanted."""
+    dialects: dict[str, int] = field(default_factory=dict)
+    """The port of each dialect that the gateway serves, or has served."""
+    jobs: str = ""
+    """The namespace of the gateway's jobs; empty where there has never been one."""
     foreign_resources: bool = False
     """CLUSTER=current: CronTask's definitions were there before, or nobody has looked yet, so `down` leaves them."""
 

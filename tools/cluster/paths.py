@@ -45,6 +45,10 @@ class State:
         return self.folder / "operator.kubeconfig"
 
     @property
+    def gateway_kubeconfig(self) -> Path:
+        return self.folder / "gateway.kubeconfig"
+
+    @property
     def env(self) -> Path:
         return self.folder / "env"
 

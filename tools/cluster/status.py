@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import control_plane, crontask, node
+from . import control_plane, crontask, gateway, node
 from .facts import Facts
 
 
@@ -28,6 +28,8 @@ def lines(facts: Facts, running: Callable[[str], int | None]) -> list[Line]:
         expected.append(("receiver", crontask.receiver_url(facts)))
     for number, port in enumerate(facts.operators, 1):
         expected.append((crontask.operator_name(number), f"http://127.0.0.1:{port}/metrics"))
+    if facts.gateway:
+        expected.append((gateway.NAME, " ".join(gateway.urls(facts).values())))
     return [Line(name, running(name), where) for name, where in expected]
 
 

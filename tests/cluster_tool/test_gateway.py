@@ -1,0 +1,89 @@
+"""The gateway of `make up`, without a cluster: its ports, its rights, its settings."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster import gateway, ports
+from cluster import settings as cluster_settings
+from cluster.errors import ClusterError
+from cluster.facts import Facts
+from cluster.paths import State
+from cluster.settings import Settings
+from crontask_gateway.dialects import DIALECTS
+from crontask_gateway.settings import read_settings
+
+FACTS = Facts("local", gateway=9110, dialects={"dkron": 8081}, jobs="batch")
+STATE = State(Path("/c/.cluster"))
+
+
+def test_a_dialect_keeps_its_port_also_while_the_gateway_is_away(settings: Callable[..., Settings]) -> None:
+    first = gateway.plan(settings(DKRON_PORT="0"), Facts("local"))
+    assert first.dialects["dkron"] > 0
+    away = gateway.plan(settings(GATEWAY="0"), first)
+    assert (away.gateway, away.dialects) == (0, first.dialects)
+    assert gateway.plan(settings(DKRON_PORT="0"), away).dialects == first.dialects
+
+
+def test_a_port_in_use_is_told_at_once_with_its_setting(settings: Callable[..., Settings]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(ClusterError, match=r"choose another port with DKRON_PORT=NUMBER") as error:
+            gateway.plan(settings(DKRON_PORT=str(port)), Facts("local"))
+        assert error.value.code == 3
+        known = Facts("local", dialects={"dkron": port})
+        assert gateway.plan(settings(DKRON_PORT="0"), known).dialects["dkron"] != port
+
+
+def test_the_metrics_get_a_port_that_is_free(settings: Callable[..., Settings]) -> None:
+    planned = gateway.plan(settings(DKRON_PORT="0"), Facts("local"))
+    assert planned.gateway >= 9110
+    assert ports.is_free(planned.gateway)
+
+
+def test_its_rights_are_those_of_the_chart_in_the_namespace_of_the_jobs() -> None:
+    bodies = list(yaml.safe_load_all(gateway.rights("batch")))
+    assert {(body["kind"], body["metadata"]["namespace"], body["metadata"]["name"]) for body in bodies} == {
+        ("ServiceAccount", "crontask-system", "crontask-gateway"),
+        ("Role", "batch", "crontask-gateway"),
+        ("RoleBinding", "batch", "crontask-gateway"),
+        ("Role", "crontask-system", "crontask-gateway-leases"),
+        ("RoleBinding", "crontask-system", "crontask-gateway-leases"),
+    }
+
+
+def test_its_settings_are_read_by_the_program() -> None:
+    env = gateway.environment(STATE, FACTS, {"CRONTASK_GATEWAY_DKRON_RATE": "{perSecond: 5, burst: 9}"})
+    read = read_settings(env)
+    assert read.kubeconfig == "/c/.cluster/gateway.kubeconfig"
+    assert (read.identity, read.metrics_address) == ("crontask-gateway", "127.0.0.1:9110")
+    assert (read.host, read.lease_namespace) == ("127.0.0.1", "crontask-system")
+    dkron = read.dialects["dkron"]
+    assert (dkron.port, dkron.namespace, dkron.open) == (8081, "batch", True)
+    assert dkron.rate is not None
+    assert dkron.rate.burst == 9
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"CRONTASK_GATEWAY_DKRON_TOKENS": "[{name: ci, file: /tokens/ci}]"},
+        {"CRONTASK_GATEWAY_DKRON_OPEN": "false"},
+    ],
+)
+def test_who_closes_it_finds_it_closed(own: dict[str, str]) -> None:
+    assert not read_settings(gateway.environment(STATE, FACTS, own)).dialects["dkron"].open
+
+
+def test_a_configuration_of_ones_own_is_not_opened() -> None:
+    env = gateway.environment(STATE, FACTS, {"CRONTASK_GATEWAY_CONFIG": "/gateway.yaml"})
+    assert "CRONTASK_GATEWAY_DKRON_OPEN" not in env
+
+
+def test_every_dialect_has_the_port_of_its_system() -> None:
+    assert cluster_settings.DIALECTS == {dialect.name: dialect.port for dialect in DIALECTS}
