@@ -3,8 +3,9 @@
 The models give `crds/` (and the chart's copy) and the tables of `docs/crontask.md`;
 the chart gives `deploy/install.yaml` (for people without Helm), `deploy/rbac.yaml`
 (the same without the Deployment, for an operator outside the cluster),
-`deploy/webhook.yaml` (the webhook's configuration for such an operator) and
-`deploy/tokens.yaml` (its right to make tokens of ServiceAccounts). A dialect's
+`deploy/webhook.yaml` (the webhook's configuration for such an operator),
+`deploy/tokens.yaml` (its right to make tokens of ServiceAccounts) and
+`deploy/gateway.yaml` (the gateway, which is not part of the others). A dialect's
 routes give the table of coverage in its README. `--check` writes nothing, names the files that
 differ and exits 1.
 """
@@ -32,6 +33,14 @@ NAMESPACE = "crontask-system"
 WEBHOOK = {"webhook": {"enabled": True, "url": "https://127.0.0.1:9443"}}
 """An operator on the API server's own machine; `tools/cluster` puts the port and the authority in."""
 TOKENS = {"serviceAccountTokens": {"enabled": True}}
+GATEWAY = {
+    "gateway": {
+        "enabled": True,
+        "tokensSecret": "crontask-gateway-tokens",
+        "dialects": {"dkron": {"tokens": [{"name": "client", "file": "/etc/crontask/tokens/client"}]}},
+    }
+}
+"""Closed but for who has the token that is the key `client` of a Secret."""
 COVERAGE_BEGIN, COVERAGE_END = "<!-- made by tools/generate.py from routes.py -->", "<!-- end -->"
 NOTICE = "# Made by tools/generate.py from {}; edit that, not this.\n"
 
@@ -91,6 +100,8 @@ def files() -> dict[Path, str]:
     identity = [document for document in chart if _kind(document) in _IDENTITY_KINDS]
     webhook = [document for document in rendered(WEBHOOK) if _kind(document) == "ValidatingWebhookConfiguration"]
     tokens = [document for document in rendered(TOKENS) if "\n  name: crontask-operator-tokens\n" in document]
+    gateway = [document for document in rendered(GATEWAY) if document not in chart]
+    gateway.sort(key=lambda document: _kind(document) not in _IDENTITY_KINDS)
     rest = [document for document in chart if document not in identity]
     notice = NOTICE.format("charts/crontask")
     return {
@@ -100,6 +111,7 @@ def files() -> dict[Path, str]:
         ROOT / "deploy" / "install.yaml": notice + "---\n".join([_NAMESPACE_BODY, *crds.values(), *identity, *rest]),
         ROOT / "deploy" / "webhook.yaml": notice + "---\n".join(webhook),
         ROOT / "deploy" / "tokens.yaml": notice + "---\n".join(tokens),
+        ROOT / "deploy" / "gateway.yaml": notice + "---\n".join(gateway),
         ROOT / "docs" / "crontask.md": reference(),
         **dict(coverage_of(dialect) for dialect in DIALECTS),
     }

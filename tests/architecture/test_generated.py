@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
@@ -63,3 +64,16 @@ def test_rbac_is_install_without_crds_and_programs() -> None:
     wanted = [body for body in documents("install.yaml") if body["kind"] not in left_out]
     assert documents("rbac.yaml") == wanted
     assert len(wanted) > 10
+
+
+def test_the_gateways_manifests_are_those_of_the_chart_beside_install_and_let_nobody_in_without_a_token() -> None:
+    gateway, install = documents("gateway.yaml"), documents("install.yaml")
+    assert [str(body["kind"]) for body in gateway] == [
+        *("ServiceAccount", "Role", "RoleBinding", "Role", "RoleBinding"),
+        *("ConfigMap", "Deployment", "Service", "Service"),
+    ]
+    assert [body for body in gateway if body in install] == []
+    (settings,) = [body for body in gateway if body["kind"] == "ConfigMap"]
+    data: Any = settings["data"]
+    dkron = yaml.safe_load(data["gateway.yaml"])["dialects"]["dkron"]
+    assert (dkron["open"], [token["name"] for token in dkron["tokens"]]) == (False, ["client"])

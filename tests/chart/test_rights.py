@@ -26,6 +26,12 @@ TASKS = {
     ("events.k8s.io", "events"): {"create"},
 }
 LEASES = {("coordination.k8s.io", "leases"): {"get", "list", "watch", "create", "patch", "delete"}}
+JOBS = {
+    ("crontask.dev", "crontasks"): READ | {"create", "patch", "delete"},
+    ("crontask.dev", "crontaskexecutions"): READ | {"create", "patch", "deletecollection"},
+    ("", "secrets"): {"get", "create", "update", "patch", "delete"},
+}
+GATEWAY_LEASES = {("coordination.k8s.io", "leases"): {"list", "watch", "create", "patch", "delete"}}
 EGRESS = {("discovery.k8s.io", "endpointslices"): {"get"}}
 
 
@@ -49,7 +55,10 @@ def granted(bodies: list[Body], account: str) -> Iterator[tuple[str | None, Body
     for body in bodies:
         if body["kind"] not in {"RoleBinding", "ClusterRoleBinding"}:
             continue
-        assert body["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": "crontask-system"}]
+        (subject,) = body["subjects"]
+        assert (subject["kind"], subject["namespace"]) == ("ServiceAccount", "crontask-system")
+        if subject["name"] != account:
+            continue
         namespace = body["metadata"].get("namespace")
         yield namespace, roles[body["roleRef"]["kind"], namespace, body["roleRef"]["name"]]
 
@@ -65,9 +74,30 @@ def test_with_namespaces_named_it_may_touch_objects_there_alone(render: Render) 
     assert rights == {None: CLUSTER, "a": TASKS, "b": TASKS, "crontask-system": LEASES, "default": EGRESS}
 
 
+def gateway(**more: Any) -> Body:
+    """Values that switch the gateway on."""
+    return {"gateway": {"enabled": True, "dialects": {"dkron": {"open": True} | more}}}
+
+
+def test_the_gateways_rights_are_these_and_no_more(render: Render) -> None:
+    rights = {namespace: table(role) for namespace, role in granted(render(gateway()), "crontask-gateway")}
+    assert rights == {"default": JOBS, "crontask-system": GATEWAY_LEASES}
+
+
+def test_the_gateway_has_rights_where_its_tenants_jobs_are(render: Render) -> None:
+    values = gateway(namespace="batch", tenants={"a": "team-a", "b": "team-b", "c": "team-a"})
+    rights = {namespace: table(role) for namespace, role in granted(render(values), "crontask-gateway")}
+    assert rights == {"batch": JOBS, "team-a": JOBS, "team-b": JOBS, "crontask-system": GATEWAY_LEASES}
+
+
+def test_the_operator_has_no_other_rights_beside_a_gateway(render: Render) -> None:
+    alone, beside = (dict(granted(bodies, "crontask-operator")) for bodies in (render(), render(gateway())))
+    assert alone == beside
+
+
 def test_no_role_has_a_wildcard_or_grants_rights(render: Render) -> None:
-    roles = [body for body in render() if body["kind"] in {"Role", "ClusterRole"}]
-    assert len(roles) == 6
+    roles = [body for body in render(gateway()) if body["kind"] in {"Role", "ClusterRole"}]
+    assert len(roles) == 8
     for role in roles:
         for rule in role["rules"]:
             words = {*rule["verbs"], *rule["apiGroups"], *rule["resources"]}
@@ -143,7 +173,7 @@ def test_policies_speak_of_the_account_that_the_operator_has(render: Render, val
     (pods_of,) = policy(bodies, "crontask-pod-identity")["matchConditions"]
     assert status_of["expression"] == f"request.userInfo.username != {user}"
     assert pods_of["expression"] == f"request.userInfo.username == {user}"
-    list(granted(bodies, account))
+    assert len(list(granted(bodies, account))) == 3
 
 
 def test_pods_never_get_the_operators_identity(render: Render) -> None:
@@ -154,7 +184,16 @@ def test_pods_never_get_the_operators_identity(render: Render) -> None:
         {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
     ]
     (rule,) = spec["validations"]
-    assert rule["expression"].endswith("object.spec.serviceAccountName != 'crontask-operator'")
+    assert rule["expression"].endswith("!(object.spec.serviceAccountName in ['crontask-operator', 'crontask-gateway'])")
+
+
+def test_pods_never_get_the_gateways_identity(render: Render) -> None:
+    values = gateway()
+    values["gateway"]["serviceAccount"] = {"name": "door"}
+    bodies = render(values)
+    (rule,) = policy(bodies, "crontask-pod-identity")["validations"]
+    assert rule["expression"].endswith("in ['crontask-operator', 'door'])")
+    assert len(list(granted(bodies, "door"))) == 2
 
 
 def test_the_status_policy_keeps_to_the_namespaces_that_are_served(render: Render) -> None:

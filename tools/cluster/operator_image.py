@@ -17,7 +17,7 @@ from .rootfs import Layer, add_python
 from .say import say
 
 NAME = "crontask-operator:0.1.0"
-_LOCK = CHECKOUT / "requirements" / "operator.txt"
+_LOCKS = [CHECKOUT / "requirements" / f"{program}.txt" for program in ("operator", "gateway")]
 _PACKAGES = "/opt/crontask/packages"
 _SECONDS = 900
 
@@ -64,7 +64,8 @@ def _fill(layer: Layer) -> None:
         _uv("build", "--wheel", "--no-build-isolation", "--out-dir", str(wheels), str(CHECKOUT))
         # The compiled parts fit, because the image has this very Python.
         install = ("pip", "install", "--target", str(packages), "--python", sys.executable, "--link-mode=copy")
-        _uv(*install, "--only-binary=:all:", "--require-hashes", "--requirement", str(_LOCK))
+        for lock in _LOCKS:
+            _uv(*install, "--only-binary=:all:", "--require-hashes", "--requirement", str(lock))
         _uv(*install, "--no-deps", *map(str, wheels.glob("*.whl")))
         layer.tree(_PACKAGES, packages)
     layer.file("/opt/crontask/LICENSE", CHECKOUT / "LICENSE")

@@ -40,3 +40,63 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- define "crontask.webhookSecret" -}}
 {{ default (include "crontask.webhook" .) .Values.webhook.secretName }}
 {{- end -}}
+
+{{/* Name of the gateway's objects. */}}
+{{- define "crontask.gateway" -}}
+{{ include "crontask.fullname" . }}-gateway
+{{- end -}}
+
+{{- define "crontask.gatewayAccount" -}}
+{{ default (include "crontask.gateway" .) .Values.gateway.serviceAccount.name }}
+{{- end -}}
+
+{{- define "crontask.gatewaySelector" -}}
+app.kubernetes.io/name: crontask
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: gateway
+{{- end -}}
+
+{{- define "crontask.gatewayLabels" -}}
+{{ include "crontask.gatewaySelector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end -}}
+
+{{/* The dialects that are served, as JSON: their name, and what the values say of them. */}}
+{{- define "crontask.dialects" -}}
+{{- $served := dict -}}
+{{- range $name, $dialect := .Values.gateway.dialects -}}
+{{- if ne (toString $dialect.enabled) "false" -}}
+{{- if not (or $dialect.open $dialect.tokens) -}}
+{{- fail (printf "gateway.dialects.%s lets nobody in: name tokens, or write open: true" $name) -}}
+{{- end -}}
+{{- $_ := set $served $name $dialect -}}
+{{- end -}}
+{{- end -}}
+{{- if not $served -}}
+{{- fail "gateway.dialects names nothing to serve: enable one, or write gateway.enabled: false" -}}
+{{- end -}}
+{{- toJson $served -}}
+{{- end -}}
+
+{{/* The namespaces of the jobs of all dialects, as JSON. */}}
+{{- define "crontask.jobNamespaces" -}}
+{{- $found := list -}}
+{{- range $dialect := fromJson (include "crontask.dialects" .) -}}
+{{- $found = concat (append $found $dialect.namespace) (values ($dialect.tenants | default dict)) -}}
+{{- end -}}
+{{- toJson ($found | uniq | sortAlpha) -}}
+{{- end -}}
+
+{{/* The gateway's settings file. */}}
+{{- define "crontask.gatewaySettings" -}}
+{{- $settings := dict
+  "metricsAddress" (printf "0.0.0.0:%d" (int .Values.gateway.metricsPort))
+  "host" "0.0.0.0"
+  "leaseNamespace" .Release.Namespace
+  "graceSeconds" 5
+  "logFormat" .Values.gateway.logFormat
+  "logLevel" .Values.gateway.logLevel
+  "dialects" (fromJson (include "crontask.dialects" .))
+-}}
+{{- toYaml (merge (deepCopy .Values.gateway.settings) $settings) -}}
+{{- end -}}

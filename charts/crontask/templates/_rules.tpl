@@ -33,3 +33,19 @@
   resources: [events]
   verbs: [create]
 {{- end -}}
+
+{{/* What the gateway may do where its jobs are. */}}
+{{- define "crontask.jobRules" -}}
+# Jobs: what their clients ask for, and nothing of their status.
+- apiGroups: [crontask.dev]
+  resources: [crontasks]
+  verbs: [get, list, watch, create, patch, delete]
+# Runs: wished for, stopped, forgotten when they have ended.
+- apiGroups: [crontask.dev]
+  resources: [crontaskexecutions]
+  verbs: [get, list, watch, create, patch, deletecollection]
+# The credentials of jobs, each by the name of its job; Secrets cannot be listed or watched.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, create, update, patch, delete]
+{{- end -}}
