@@ -1,7 +1,8 @@
-"""The operator as most people will run it: the chart's Deployment in the cluster, with rights in one namespace."""
+"""Operator and gateway as most people will run them: in the cluster, by the chart, with rights in one namespace."""
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +33,29 @@ def inside(stage: Stage) -> Iterator[Stage]:
     with no_others(stage.state):
         make(stage.state, "images", 800)
         home.ok("delete", "clusterrolebindings,clusterroles", OURS)
-        for body in rendered({"operator": {"watchNamespaces": [stage.kubectl.namespace]}}):
+        for body in rendered(values(stage.kubectl.namespace)):
             where = home.within(body["metadata"].get("namespace", HOME))
             where.ok("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=body)
         try:
-            until(lambda: _available(stage), "the Deployment is available", 90)
+            for name in ("crontask-operator", "crontask-gateway"):
+                until(partial(_available, stage, name), f"the Deployment {name} is available", 90)
             yield stage
         finally:
-            home.ok("delete", "deployments,services", OURS, "--wait=false")
-            until(lambda: not home.ok("get", "pods", OURS, "-o", "name").out, "the operator is gone", 70)
+            home.ok("delete", "deployments,services,configmaps", OURS, "--wait=false")
+            until(lambda: not home.ok("get", "pods", OURS, "-o", "name").out, "both are gone", 70)
 
 
-def _available(stage: Stage) -> bool:
-    deployment = stage.kubectl.within(HOME).ok("get", "deployment", "crontask-operator", "-o", "json").body
+def values(namespace: str) -> dict[str, Any]:
+    """What both may touch; the gateway lets everybody in."""
+    dkron = {"open": True, "namespace": namespace}
+    return {
+        "operator": {"watchNamespaces": [namespace]},
+        "gateway": {"enabled": True, "dialects": {"dkron": dkron}},
+    }
+
+
+def _available(stage: Stage, name: str) -> bool:
+    deployment = stage.kubectl.within(HOME).ok("get", "deployment", name, "-o", "json").body
     return bool(status(deployment).get("availableReplicas"))
 
 
@@ -56,6 +67,25 @@ def test_it_runs_tasks(inside: Stage) -> None:
     assert status(found[0])["output"] == "hello\n"
     inside.run("t")
     assert status(inside.ended("t-now"))["phase"] == "Succeeded"
+
+
+def test_the_gateway_serves_dkron_through_its_service(inside: Stage) -> None:
+    api = f"/api/v1/namespaces/{HOME}/services/crontask-gateway:dkron/proxy/v1/jobs"
+    shell = {"executor": "shell", "executor_config": {"shell": "true", "command": "echo hello"}}
+    job = {"name": "served", "schedule": "@manually", **shell}
+    made = inside.kubectl.ok("create", "--raw", api, "-f", "-", stdin=job)
+    assert made.body["name"] == "served"
+    assert inside.get("ct", "dkron-served") is not None
+    inside.kubectl.ok("create", "--raw", f"{api}/served", "-f", "-", stdin={})
+
+    def ended() -> Body | None:
+        (found,) = json.loads(inside.kubectl.ok("get", "--raw", f"{api}/served/executions").out)
+        return None if found["finished_at"].startswith("0001-") else found
+
+    execution = until(ended, "its execution ends")
+    assert (execution["success"], execution["output"]) == (True, "hello\n")
+    inside.kubectl.ok("delete", "--raw", f"{api}/served")
+    assert inside.get("ct", "dkron-served") is None
 
 
 def test_its_calls_do_not_reach_the_api_server(inside: Stage) -> None:

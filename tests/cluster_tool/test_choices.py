@@ -113,7 +113,7 @@ def test_the_status_names_what_is_missing() -> None:
 
 
 def test_the_status_and_the_environment_name_a_gateway_where_one_is_wanted(tmp_path: Path) -> None:
-    facts = replace(LOCAL, gateway=9110, dialects={"dkron": 8081})
+    facts = replace(LOCAL, gateway=9110, dialects={"dkron": 8081}, jobs="batch")
     settings = Settings.read({"STATE": str(tmp_path)}, tmp_path)
     assert status.table(status.lines(facts, {}.get)).splitlines()[-1].split() == [
         "crontask-gateway",
@@ -121,9 +121,11 @@ def test_the_status_and_the_environment_name_a_gateway_where_one_is_wanted(tmp_p
         "-",
         "http://127.0.0.1:8081",
     ]
-    assert "DKRON_URL=http://127.0.0.1:8081" in commands.environment(settings, facts, {}).splitlines()
+    told = commands.environment(settings, facts, {}).splitlines()
+    assert {"DKRON_URL=http://127.0.0.1:8081", "GATEWAY_NAMESPACE=batch"} < set(told)
     away = replace(facts, gateway=0)
     assert "crontask-gateway" not in {line.name for line in status.lines(away, {}.get)}
+    assert "GATEWAY" not in commands.environment(settings, away, {})
     assert "DKRON_URL" not in commands.environment(settings, away, {})
 
 

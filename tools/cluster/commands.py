@@ -68,7 +68,7 @@ def environment(settings: Settings, facts: Facts, values: Mapping[str, str]) -> 
     port = facts.operators[0] if facts.operators else settings.metrics_port or 9100
     lines = {
         "KUBECONFIG": str(settings.state.kubeconfig),
-        **gateway.urls(facts),
+        **gateway.told(facts),
         "METRICS_URL": f"http://127.0.0.1:{port}/metrics",
         "RECEIVER_URL": crontask.receiver_url(facts),
         **values,

@@ -114,6 +114,11 @@ def environment(state: State, facts: Facts, env: Mapping[str, str]) -> dict[str,
     }
 
 
+def told(facts: Facts) -> dict[str, str]:
+    """What `.cluster/env` tells of it: where each dialect is, and where its jobs are."""
+    return {**urls(facts), "GATEWAY_NAMESPACE": facts.jobs} if facts.gateway else {}
+
+
 def urls(facts: Facts) -> dict[str, str]:
     """Where each dialect is, by the name that it has in `.cluster/env`; empty without a gateway."""
     known = facts.dialects if facts.gateway else {}

@@ -1,0 +1,209 @@
+"""Dkron's API over HTTP, with the gateway, the operator and kubectl at work on one cluster."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from live.dkron import Dkron, another_replica
+from live.kubectl import Kubectl
+from live.stories import Stage, until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+
+ACCOUNT = "system:serviceaccount:crontask-system:crontask-gateway"
+TOKEN = "a-token-of-a-test"
+
+
+def told(name: str) -> str:
+    value = os.environ.get(name, "")  # noqa: TID251 - what `make up` has told
+    assert value, f"{name} is not set; run `make up` and `set -a; . .cluster/env`"
+    return value
+
+
+@pytest.fixture
+def dkron() -> Iterator[Dkron]:
+    """The API of `make up`, with names of the test's own."""
+    made = Dkron(told("DKRON_URL"))
+    yield made
+    made.clear()
+
+
+@pytest.fixture
+def jobs(stage: Stage) -> Stage:
+    """The namespace of the gateway's jobs."""
+    return replace(stage, kubectl=stage.kubectl.within(told("GATEWAY_NAMESPACE")))
+
+
+def task_of(dkron: Dkron, short: str) -> str:
+    return f"dkron-{dkron.name(short)}"
+
+
+def test_a_job_lives_in_both_worlds(dkron: Dkron, jobs: Stage) -> None:
+    made = dkron.shell("life", "echo hello", schedule="@every 1h", owner="me", metadata={"team": "a"})
+    assert (made["name"], made["owner"], made["disabled"]) == (dkron.name("life"), "me", False)
+    assert dkron.job("life")["metadata"] == {"team": "a"}
+    assert dkron.names() == [dkron.name("life")]
+
+    task = jobs.get("ct", task_of(dkron, "life"))
+    assert task is not None
+    assert task["spec"]["schedule"] == "@every 1h"
+    assert task["metadata"]["labels"]["crontask.dev/dialect"] == "dkron"
+    jobs.patch("ct", task_of(dkron, "life"), schedule="0 30 4 * * *", timeZone="Europe/Berlin")
+    edited = until(
+        lambda: job if (job := dkron.job("life"))["schedule"] == "0 30 4 * * *" else None, "the API shows the edit"
+    )
+    assert (edited["timezone"], edited["owner"], edited["metadata"]) == ("Europe/Berlin", "me", {"team": "a"})
+
+    dkron.run("life")
+    assert len(dkron.executions("life")) == 1
+    execution = dkron.ended("life")
+    assert (execution["success"], execution["output"], execution["attempt"]) == (True, "hello\n", 1)
+    counted = until(lambda: job if (job := dkron.job("life"))["success_count"] else None, "the run is counted")
+    assert (counted["success_count"], counted["error_count"], counted["status"]) == (1, 0, "success")
+
+    assert dkron.ok("POST", f"/jobs/{dkron.name('life')}/toggle")["disabled"] is True
+    task = jobs.get("ct", task_of(dkron, "life"))
+    assert task is not None
+    assert task["spec"]["suspend"] is True
+
+    assert dkron.ok("DELETE", f"/jobs/{dkron.name('life')}")["name"] == dkron.name("life")
+    assert dkron.ask("GET", f"/jobs/{dkron.name('life')}").status == 404
+    until(lambda: jobs.get("ct", task_of(dkron, "life")) is None, "the task is gone")
+    until(lambda: not jobs.executions(task_of(dkron, "life")), "its executions are gone")
+
+
+def test_a_job_that_fails_is_retried_and_says_so(dkron: Dkron) -> None:
+    dkron.shell("fails", "echo no; exit 3", retries=1)
+    dkron.run("fails")
+    until(lambda: len(dkron.executions("fails")) == 2, "there is a second attempt")
+    last = dkron.ended("fails")
+    assert (last["success"], last["attempt"], last["output"]) == (False, 2, "exit status 3\nno\n")
+    assert len({each["group"] for each in dkron.executions("fails")}) == 1
+    until(lambda: dkron.job("fails")["status"] == "failed", "the job has failed")
+
+
+def test_a_job_is_busy_while_it_runs_and_is_stopped_with_its_deletion(dkron: Dkron, jobs: Stage) -> None:
+    dkron.shell("long", "sleep 600")
+    dkron.run("long")
+    assert dkron.busy() == [dkron.name("long")]
+    (execution,) = jobs.executions(task_of(dkron, "long"))
+    jobs.running(execution["metadata"]["name"])
+    assert dkron.busy() == [dkron.name("long")]
+    dkron.ok("DELETE", f"/jobs/{dkron.name('long')}")
+    assert dkron.busy() == []
+    until(lambda: not jobs.all("pods", f"--selector=crontask.dev/task={task_of(dkron, 'long')}"), "its pod is gone")
+
+
+def test_a_dependent_job_runs_after_its_parent(dkron: Dkron) -> None:
+    dkron.shell("parent", "true")
+    dkron.shell("child", "echo after", schedule="", parent_job=dkron.name("parent"))
+    assert dkron.job("parent")["dependent_jobs"] == [dkron.name("child")]
+    dkron.run("parent")
+    until(lambda: dkron.executions("child"), "the child runs")
+    assert dkron.ended("child")["output"] == "after\n"
+    assert dkron.ask("DELETE", f"/jobs/{dkron.name('parent')}").status == 404
+    dkron.ok("DELETE", f"/jobs/{dkron.name('child')}")
+    dkron.ok("DELETE", f"/jobs/{dkron.name('parent')}")
+
+
+def test_a_call_bears_the_credentials_that_nobody_sees(dkron: Dkron, jobs: Stage) -> None:
+    marker = f"/{dkron.name('call')}"
+    headers = json.dumps(["Authorization: Bearer very-secret", "X-Seen: yes"])
+    config = {"method": "GET", "url": jobs.receiver + marker, "headers": headers}
+    dkron.store("call", executor="http", executor_config=config)
+    dkron.run("call")
+    assert dkron.ended("call")["success"] is True
+    (got,) = jobs.received(marker)
+    assert (got["headers"]["Authorization"], got["headers"]["X-Seen"]) == ("Bearer very-secret", "yes")
+
+    assert "very-secret" not in json.dumps(dkron.job("call"))
+    assert "very-secret" not in json.dumps(jobs.get("ct", task_of(dkron, "call")))
+    secret, task = jobs.get("secret", task_of(dkron, "call")), jobs.get("ct", task_of(dkron, "call"))
+    assert secret is not None
+    assert task is not None
+    assert [owner["uid"] for owner in secret["metadata"]["ownerReferences"]] == [task["metadata"]["uid"]]
+    dkron.ok("DELETE", f"/jobs/{dkron.name('call')}")
+    until(lambda: jobs.get("secret", task_of(dkron, "call")) is None, "the Secret is gone")
+
+
+def test_paused_no_job_is_stored(dkron: Dkron) -> None:
+    assert dkron.ok("POST", "/pause") == {"paused": True}
+    try:
+        refused = dkron.ask("POST", "/jobs", {"name": dkron.name("no"), "schedule": "@manually", "executor": "shell"})
+        assert refused.status == 503
+    finally:
+        assert dkron.ok("POST", "/unpause") == {"paused": False}
+    dkron.shell("yes", "true")
+
+
+def test_the_operator_is_the_one_member_and_leads(dkron: Dkron) -> None:
+    (member,) = dkron.ok("GET", "/members")
+    assert member["statusText"] == "alive"
+    assert dkron.ok("GET", "/leader")["Name"] == member["Name"]
+
+
+def test_a_second_replica_reads_at_once_what_the_first_has_written(dkron: Dkron, jobs: Stage, tmp_path: Path) -> None:
+    kubeconfig = jobs.state / "gateway.kubeconfig"
+    with another_replica(kubeconfig, jobs.kubectl.namespace, tmp_path, TOKEN) as url:
+        for wrong in ("", "another-token"):
+            assert replace(dkron, url=url, token=wrong).ask("GET", "/jobs").status == 401
+        here, there = dkron, replace(dkron, url=url, token=TOKEN)
+        for number in range(5):
+            short = f"job{number}"
+            here.shell(short, "true")
+            assert there.job(short)["disabled"] is False
+            there.ok("POST", f"/jobs/{there.name(short)}/toggle")
+            assert here.job(short)["disabled"] is True
+            here.run(short)
+            assert len(there.executions(short)) == 1
+            there.ok("DELETE", f"/jobs/{there.name(short)}")
+            assert here.ask("GET", f"/jobs/{here.name(short)}").status == 404
+            here, there = there, here
+
+
+MAY = [
+    "create crontasks.crontask.dev",
+    "delete crontasks.crontask.dev",
+    "patch crontaskexecutions.crontask.dev",
+    "get secrets",
+]
+MAY_NOT = [
+    "patch crontasks.crontask.dev --subresource=status",
+    "delete crontaskexecutions.crontask.dev",
+    "list secrets",
+    "create pods",
+    "get pods",
+]
+
+
+def test_the_gateway_may_do_this_and_no_more(jobs: Stage) -> None:
+    def answer(right: str, namespace: str) -> str:
+        asked = jobs.kubectl.within(namespace)("auth", "can-i", *right.split(), f"--as={ACCOUNT}")
+        return asked.out.strip()
+
+    here = jobs.kubectl.namespace
+    assert {right: answer(right, here) for right in MAY} == dict.fromkeys(MAY, "yes")
+    assert {right: answer(right, here) for right in MAY_NOT} == dict.fromkeys(MAY_NOT, "no")
+    assert {right: answer(right, "kube-system") for right in MAY} == dict.fromkeys(MAY, "no")
+
+
+def test_the_gateway_records_no_outcomes(dkron: Dkron, jobs: Stage) -> None:
+    dkron.shell("job", "true")
+    gateway: Kubectl = jobs.kubectl.acting_as(ACCOUNT)
+    body = {
+        "apiVersion": "crontask.dev/v1beta1",
+        "kind": "CronTaskExecution",
+        "metadata": {"name": f"{task_of(dkron, 'job')}-now"},
+        "spec": {"taskRef": {"name": task_of(dkron, "job")}},
+    }
+    assert gateway.create(body, dry=True).code == 0
+    for forged, word in (
+        (body | {"status": {"phase": "Succeeded"}}, "status is written by the operator alone"),
+        (body | {"spec": body["spec"] | {"trigger": "Schedule"}}, "spec.trigger must be Manual"),
+    ):
+        refused = gateway.create(forged, dry=True)
+        assert refused.code != 0
+        assert word in refused.err
