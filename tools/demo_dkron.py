@@ -85,7 +85,7 @@ def _ended(dkron: Dkron, path: str) -> dict[str, Any]:
         nonlocal last
         found = dkron.ask("GET", f"{path}/executions", quiet=True) or []
         last = found[0] if found else {}
-        return bool(last) and last["finished_at"] != _NEVER
+        return bool(last and last["finished_at"] != _NEVER)
 
     processes.until(ended, _SECONDS)
     return last

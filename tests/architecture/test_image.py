@@ -38,6 +38,13 @@ def test_every_package_of_the_wheel_reaches_the_build() -> None:
     assert {package.split("/")[0] for package in packages} <= set(sources())
 
 
+@pytest.mark.parametrize("program", ["operator", "gateway"])
+def test_what_each_program_needs_is_installed(program: str) -> None:
+    lock = f"requirements/{program}.txt"
+    assert lock in sources()
+    assert f"--require-hashes --requirement /src/{lock}" in DOCKERFILE
+
+
 def test_it_runs_as_a_numbered_user_without_rights() -> None:
     assert re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE) == ["65532:65532"]
 

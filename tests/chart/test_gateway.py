@@ -197,3 +197,11 @@ def test_values_all_at_once(render: Render) -> None:
 def test_the_values_name_every_dialect_with_its_port() -> None:
     written = yaml.safe_load((CHART / "values.yaml").read_text())["gateway"]["dialects"]
     assert {name: dialect["port"] for name, dialect in written.items()} == {each.name: each.port for each in DIALECTS}
+
+
+def test_the_notes_say_where_it_is() -> None:
+    with helm_python.Chart.load(str(CHART)) as chart:
+        notes = chart.render(values({"open": True, "port": 8181}), name="team", namespace="ops")
+    assert "dkron: http://team-crontask-gateway.ops:8181, its jobs in namespace default" in notes[
+        "crontask/templates/NOTES.txt"
+    ]
