@@ -70,6 +70,7 @@ def test_the_gateways_manifests_are_those_of_the_chart_beside_install_and_let_no
     gateway, install = documents("gateway.yaml"), documents("install.yaml")
     assert [str(body["kind"]) for body in gateway] == [
         *("ServiceAccount", "Role", "RoleBinding", "Role", "RoleBinding"),
+        *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
         *("ConfigMap", "Deployment", "Service", "Service"),
     ]
     assert [body for body in gateway if body in install] == []

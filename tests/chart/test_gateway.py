@@ -57,6 +57,8 @@ def test_it_is_there_for_those_who_ask_for_it(render: Render) -> None:
         "Service/crontask-gateway",
         "Service/crontask-gateway-metrics",
         "ServiceAccount/crontask-gateway",
+        "ValidatingAdmissionPolicy/crontask-gateway-leases",
+        "ValidatingAdmissionPolicyBinding/crontask-gateway-leases",
     ]
     assert [body for body in bodies if body not in of_the_gateway(bodies)] == render()
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from crontask_gateway.leases import FLAGS_LEASE, GATEWAY_LEASE
+
 Body = dict[str, Any]
 Render = Callable[..., list[Body]]
 
@@ -153,7 +155,7 @@ def test_roles_for_users_can_be_left_out(render: Render) -> None:
 
 def policy(bodies: list[Body], name: str) -> Body:
     (found,) = [body for body in bodies if body["metadata"]["name"] == name and body["kind"].endswith("Policy")]
-    (binding,) = [body for body in bodies if body["metadata"]["name"] == name and body["kind"].endswith("Binding")]
+    (binding,) = [body for body in bodies if body["metadata"]["name"] == name and body["kind"].endswith("PolicyBinding")]
     assert binding["spec"] == {"policyName": name, "validationActions": ["Deny"]}
     assert found["spec"]["failurePolicy"] == "Fail"
     spec: Body = found["spec"]
@@ -194,6 +196,18 @@ def test_pods_never_get_the_gateways_identity(render: Render) -> None:
     (rule,) = policy(bodies, "crontask-pod-identity")["validations"]
     assert rule["expression"].endswith("in ['crontask-operator', 'door'])")
     assert len(list(granted(bodies, "door"))) == 2
+
+
+def test_the_gateway_writes_its_own_leases_alone(render: Render) -> None:
+    values = gateway()
+    values["gateway"]["serviceAccount"] = {"name": "door"}
+    bodies = render(values)
+    spec = policy(bodies, "crontask-gateway-leases")
+    (who,) = spec["matchConditions"]
+    assert who["expression"] == "request.userInfo.username == 'system:serviceaccount:crontask-system:door'"
+    (rule,) = spec["validations"]
+    assert f"request.name == '{FLAGS_LEASE}'" in rule["expression"]
+    assert f"request.name.startsWith('{GATEWAY_LEASE}')" in rule["expression"]
 
 
 def test_the_status_policy_keeps_to_the_namespaces_that_are_served(render: Render) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from live.dkron import Dkron, another_replica
-from live.kubectl import Kubectl
+from live.kubectl import Answer, Kubectl
 from live.stories import Stage, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
@@ -207,3 +207,17 @@ def test_the_gateway_records_no_outcomes(dkron: Dkron, jobs: Stage) -> None:
         refused = gateway.create(forged, dry=True)
         assert refused.code != 0
         assert word in refused.err
+
+
+def test_the_gateway_does_not_touch_the_operators_leases(jobs: Stage) -> None:
+    gateway = jobs.kubectl.within("crontask-system").acting_as(ACCOUNT)
+
+    def made(name: str) -> Answer:
+        body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": {}}
+        return gateway.create(body, dry=True)
+
+    assert made("crontask-gateway-test").code == 0
+    deleted = gateway("delete", "lease", "crontask-shard-0", "--dry-run=server", "--wait=false")
+    for refused in (made("crontask-shard-63"), deleted):
+        assert refused.code != 0
+        assert "the gateway may write the Leases crontask-flags and crontask-gateway-… alone" in refused.err

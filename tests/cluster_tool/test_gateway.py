@@ -48,12 +48,14 @@ def test_the_metrics_get_a_port_that_is_free(settings: Callable[..., Settings]) 
 
 def test_its_rights_are_those_of_the_chart_in_the_namespace_of_the_jobs() -> None:
     bodies = list(yaml.safe_load_all(gateway.rights("batch")))
-    assert {(body["kind"], body["metadata"]["namespace"], body["metadata"]["name"]) for body in bodies} == {
+    assert {(body["kind"], body["metadata"].get("namespace"), body["metadata"]["name"]) for body in bodies} == {
         ("ServiceAccount", "crontask-system", "crontask-gateway"),
         ("Role", "batch", "crontask-gateway"),
         ("RoleBinding", "batch", "crontask-gateway"),
         ("Role", "crontask-system", "crontask-gateway-leases"),
         ("RoleBinding", "crontask-system", "crontask-gateway-leases"),
+        ("ValidatingAdmissionPolicy", None, "crontask-gateway-leases"),
+        ("ValidatingAdmissionPolicyBinding", None, "crontask-gateway-leases"),
     }
 
 

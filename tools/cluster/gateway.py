@@ -22,7 +22,9 @@ NAME = "crontask-gateway"
 """The process, and its ServiceAccount."""
 PREFIX = "CRONTASK_GATEWAY_"
 _MANIFESTS = CHECKOUT / "deploy" / "gateway.yaml"
-_RIGHTS = frozenset({"ServiceAccount", "Role", "RoleBinding"})
+_RIGHTS = frozenset(
+    {"ServiceAccount", "Role", "RoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+)
 _METRICS = 9110  # the operators' own begin at 9100, and there are nine at most
 
 
@@ -63,10 +65,10 @@ def uninstall(kubectl: Kubectl, facts: Facts) -> None:
 
 
 def rights(namespace: str) -> str:
-    """Its ServiceAccount and roles, as manifests; `namespace` holds its jobs."""
+    """Its ServiceAccount, roles and admission policy, as manifests; `namespace` holds its jobs."""
     bodies = [body for body in yaml.safe_load_all(_MANIFESTS.read_text()) if body["kind"] in _RIGHTS]
     for body in bodies:
-        if body["metadata"]["namespace"] != crontask.NAMESPACE:
+        if body["metadata"].get("namespace", crontask.NAMESPACE) != crontask.NAMESPACE:
             body["metadata"]["namespace"] = namespace
     return yaml.safe_dump_all(bodies)
 

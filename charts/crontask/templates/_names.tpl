@@ -50,6 +50,11 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{ default (include "crontask.gateway" .) .Values.gateway.serviceAccount.name }}
 {{- end -}}
 
+{{/* The user name under which the API server sees the gateway. */}}
+{{- define "crontask.gatewayUser" -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ include "crontask.gatewayAccount" . }}
+{{- end -}}
+
 {{- define "crontask.gatewaySelector" -}}
 app.kubernetes.io/name: crontask
 app.kubernetes.io/instance: {{ .Release.Name }}
