@@ -83,7 +83,7 @@ def test_the_program_reads_the_settings_that_it_is_given(render: Render, tmp_pat
 def test_an_orderly_stop_is_shorter_than_kubernetes_waits(render: Render, tmp_path: Path) -> None:
     bodies = render(values())
     read = told(bodies, tmp_path)
-    assert 0 < read.grace_seconds
+    assert read.grace_seconds > 0
     assert read.grace_seconds + read.drain_seconds < pod_of(bodies)["spec"]["terminationGracePeriodSeconds"] - 5
 
 
@@ -204,6 +204,7 @@ def test_the_values_name_every_dialect_with_its_port() -> None:
 def test_the_notes_say_where_it_is() -> None:
     with helm_python.Chart.load(str(CHART)) as chart:
         notes = chart.render(values({"open": True, "port": 8181}), name="team", namespace="ops")
-    assert "dkron: http://team-crontask-gateway.ops:8181, its jobs in namespace default" in notes[
-        "crontask/templates/NOTES.txt"
-    ]
+    assert (
+        "dkron: http://team-crontask-gateway.ops:8181, its jobs in namespace default"
+        in notes["crontask/templates/NOTES.txt"]
+    )

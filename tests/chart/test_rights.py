@@ -154,8 +154,9 @@ def test_roles_for_users_can_be_left_out(render: Render) -> None:
 
 
 def policy(bodies: list[Body], name: str) -> Body:
-    (found,) = [body for body in bodies if body["metadata"]["name"] == name and body["kind"].endswith("Policy")]
-    (binding,) = [body for body in bodies if body["metadata"]["name"] == name and body["kind"].endswith("PolicyBinding")]
+    named = [body for body in bodies if body["metadata"]["name"] == name]
+    (found,) = [body for body in named if body["kind"].endswith("Policy")]
+    (binding,) = [body for body in named if body["kind"].endswith("PolicyBinding")]
     assert binding["spec"] == {"policyName": name, "validationActions": ["Deny"]}
     assert found["spec"]["failurePolicy"] == "Fail"
     spec: Body = found["spec"]

@@ -155,10 +155,10 @@ def test_a_second_replica_reads_at_once_what_the_first_has_written(dkron: Dkron,
             short = f"job{number}"
             here.shell(short, "true")
             assert there.job(short)["disabled"] is False
-            there.ok("POST", f"/jobs/{there.name(short)}/toggle")
-            assert here.job(short)["disabled"] is True
             here.run(short)
             assert len(there.executions(short)) == 1
+            there.ok("POST", f"/jobs/{there.name(short)}/toggle")
+            assert here.job(short)["disabled"] is True
             there.ok("DELETE", f"/jobs/{there.name(short)}")
             assert here.ask("GET", f"/jobs/{here.name(short)}").status == 404
             here, there = there, here

@@ -88,4 +88,4 @@ def test_a_configuration_of_ones_own_is_not_opened() -> None:
 
 
 def test_every_dialect_has_the_port_of_its_system() -> None:
-    assert cluster_settings.DIALECTS == {dialect.name: dialect.port for dialect in DIALECTS}
+    assert {dialect.name: dialect.port for dialect in DIALECTS} == cluster_settings.DIALECTS
