@@ -18,7 +18,7 @@ _LAST_DAY = date.max.toordinal()
 _CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097
 _LAYOUT = "2006-01-02T15:04:05Z07:00"
 _LONGEST = 1000
-"""Characters of a duration; what is longer means nothing."""
+"""Characters of a duration or an instant; what is longer means nothing."""
 _UNITS = ("ns", "us", "µs", "μs", "ms", "s", "m", "h")
 _PART = re.compile(r"(\d*)(\.\d*)?([^.\d]*)", re.ASCII)
 _FRACTION = re.compile(r"[.,]([0-9]+)")
@@ -58,6 +58,8 @@ def rfc3339(at: int, offset: int = 0) -> str:
 
 def instant(text: str) -> int:
     """`time.Parse(time.RFC3339, text)`. Raises GoError."""
+    if len(text) > _LONGEST:
+        raise GoError(f"parsing time {go_quoted(text[:_LONGEST])}: too long")
     return _Instant(text).read()
 
 

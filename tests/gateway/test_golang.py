@@ -103,6 +103,11 @@ def test_a_deep_value_is_no_fault_of_the_scanner() -> None:
         gojson.read(b"[" * 5_000 + b"]" * 5_000)
 
 
+def test_a_text_of_very_many_values_is_not_gone_through_to_its_end() -> None:
+    assert problem(b"[" + b"1," * 40_000 + b"x]") == "invalid character 'x' looking for beginning of value"
+    assert problem(b"[" + b"1," * 60_000 + b"x]") == "invalid JSON after more than 50000 values"
+
+
 def test_a_huge_number_of_repeated_maps_takes_no_longer_than_one_map() -> None:
     members = ",".join(f'"tags":{{"k{n}":""}}' for n in range(50_000))
     assert len(JobIn.from_json(f"{{{members}}}".encode()).tags or ()) == 50_000

@@ -40,6 +40,8 @@ _STATUSES: tuple[tuple[type[GatewayError], int], ...] = (
     (Unavailable, 503),
     (Broken, 500),
 )
+_LONGEST = 2_000
+"""Characters of a text; some hold what the client has sent."""
 _SILENT = (Unauthorised, Forbidden, Broken)
 """Answered with an empty body, as upstream's errors outside of create and update."""
 
@@ -48,7 +50,7 @@ def render(error: GatewayError) -> Reply:
     """The reply: status, a text or nothing, and what a client needs to go on."""
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     silent = isinstance(error, _SILENT) or type(error) is Unknown
-    reply = Reply(status) if silent else Reply(status, error.message.encode(errors="replace"), (PLAIN,))
+    reply = Reply(status) if silent else Reply(status, error.message[:_LONGEST].encode(errors="replace"), (PLAIN,))
     if isinstance(error, Unauthorised):
         return reply.having(CHALLENGE)
     if isinstance(error, (TooMany, Unavailable)) and error.retry_after is not None:

@@ -20,6 +20,7 @@ PLAIN = "text/plain; charset=utf-8"
             "Unable to parse payload: EOF.",
             {"Content-Type": PLAIN},
         ),
+        (errors.Invalid("x" * 5_000), 400, "x" * 2_000, {"Content-Type": PLAIN}),
         (errors.Paused(PAUSED), 503, "New job submissions are currently paused", {"Content-Type": PLAIN}),
         (errors.Conflict("taken"), 500, "taken", {"Content-Type": PLAIN}),
         (errors.Unauthorised("x"), 401, "", {"WWW-Authenticate": 'Basic realm="dkron"'}),
