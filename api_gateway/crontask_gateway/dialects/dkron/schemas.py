@@ -27,6 +27,20 @@ _TYPES: Mapping[Any, Schema] = {
     dict[str, Config]: {"type": "object", "additionalProperties": _CONFIG},
     list[str] | None: {"type": ["array", "null"], "items": _TEXT},
 }
+_TOLD: Mapping[str, Schema] = {
+    "name": {
+        "minLength": 1,
+        "description": "Lower-case letters of any script, digits, `-` and `_`; at most 4,096 bytes.",
+        "examples": ["nightly-report"],
+    },
+    "schedule": {"examples": ["0 30 2 * * *"]},
+    "timezone": {"examples": ["Europe/Madrid"]},
+    "retries": {"minimum": 0, "maximum": 2**64 - 1},
+    "concurrency": {"enum": ["allow", "forbid", ""]},
+    "executor": {"examples": ["shell"]},
+    "executor_config": {"examples": [{"command": "date"}]},
+}
+"""What else is true of members that clients send; the examples make a job together."""
 
 
 def _properties(of: type) -> Schema:
@@ -41,7 +55,8 @@ def _property(name: str, hint: Any) -> Schema:
 
 
 def _job_in() -> Schema:
-    held = {name: each for name, each in _properties(JobIn).items() if name not in _COUNTED}
+    found = _properties(JobIn)
+    held = {name: each | _TOLD.get(name, {}) for name, each in found.items() if name not in _COUNTED}
     defaults = {each.name: each.default for each in fields(JobIn) if each.default not in (MISSING, None)}
     for name, default in defaults.items():
         if name in held and name != "name":
