@@ -16,6 +16,7 @@ DOCUMENT, PAGE = "/openapi.json", "/docs"
 Object = dict[str, Any]
 
 _JSON = "application/json"
+_TYPES = {"": _JSON, "form": "multipart/form-data", "text": "text/plain", "html": "text/html"}
 _STYLE = "body{font-family:sans-serif;margin:2em}td,th{text-align:left;padding:.3em .8em .3em 0;vertical-align:top}"
 
 
@@ -104,16 +105,16 @@ def _parameters(route: Route) -> list[Object]:
 
 
 def _responses(route: Route) -> Object:
-    success: Object = {"description": "Done."}
+    success: Object = {"description": "Not served." if route.coverage == "refused" else "Done."}
     if route.gives:
         success["content"] = _content(route.gives)
     return {str(route.status): success, "default": {"description": "Refused; the status says why."}}
 
 
 def _content(name: str) -> Object:
-    """A schema by its name; `form:NAME` is a form."""
+    """A schema by its name, as JSON or, with a word before it (`form:NAME`), as another media type."""
     kind, _, name = name.rpartition(":")
     schema: Object = {"$ref": f"#/components/schemas/{name.removesuffix('[]')}"}
     if name.endswith("[]"):
         schema = {"type": "array", "items": schema}
-    return {"multipart/form-data" if kind == "form" else _JSON: {"schema": schema}}
+    return {_TYPES[kind]: {"schema": schema}}

@@ -72,7 +72,8 @@ class Route:
     query: tuple[str, ...] = ()
     """The parameters that the query may have."""
     takes: str = ""
-    """The schema of the body, one of `Dialect.schemas`; with `[]` after it a list of them; empty for none."""
+    """The schema of the body, one of `Dialect.schemas`; with `[]` after it a list of them; as JSON, or with
+    `form:`, `text:` or `html:` before it; empty for none."""
     gives: str = ""
     """The schema of the reply, likewise."""
 

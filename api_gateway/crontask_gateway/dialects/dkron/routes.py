@@ -78,7 +78,7 @@ ROUTES = (
     Route("POST", "/v1/unpause", endpoints.unpause, "pause", right="write", query=_PRETTY, gives="Pause"),
     Route("GET", "/health", endpoints.health, "health", right=None, gives="Health"),
     Route(
-        "GET", "/metrics", endpoints.metrics, "metrics", "partial",
+        "GET", "/metrics", endpoints.metrics, "metrics", "partial", gives="text:Text",
         note="The two counters of each job; the server's own are at the gateway's metrics address.",
     ),
     Route(
@@ -87,7 +87,7 @@ ROUTES = (
     ),
     Route("GET", "/", endpoints.root, "ui", right=None, status=303),
     Route(
-        "GET", "/ui/{rest...}", endpoints.ui, "ui", "partial", right=None,
+        "GET", "/ui/{rest...}", endpoints.ui, "ui", "partial", right=None, gives="html:Text",
         note="A page that says where the web UI is; the UI is a program of its own.",
     ),
 )  # fmt: skip
