@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -69,6 +69,33 @@ class Served:
                 return await reader.read()
             finally:
                 writer.close()
+
+    async def drip(self, head: str, drop: str = "a") -> bytes:
+        """The same where the client goes on sending a drop every 20 ms after the head."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+
+        async def send() -> None:
+            writer.write(head.replace("\n", "\r\n").encode())
+            while True:
+                writer.write(drop.replace("\n", "\r\n").encode())
+                await asyncio.sleep(0.02)
+
+        sending, found = asyncio.create_task(send()), b""
+        try:
+            async with asyncio.timeout(5):
+                with suppress(ConnectionError):  # what is still on its way when the server closes makes it a reset
+                    while part := await reader.read(65_536):
+                        found += part
+        finally:
+            sending.cancel()
+            writer.close()
+        return found
+
+    async def nobody_is_there(self) -> None:
+        """Waits until all connections to the dialect's own port are gone."""
+        async with asyncio.timeout(5):
+            while self.bounds.open[self.port]:  # noqa: ASYNC110 - what is awaited has no event
+                await asyncio.sleep(0.01)
 
     async def ask(self, method: str, target: str, body: bytes = b"", *, port: int = 0, **headers: str) -> "Answer":
         lines = [f"{method} {target} HTTP/1.1", "Host: x", "Connection: close", f"Content-Length: {len(body)}"]
@@ -175,6 +202,55 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
         assert found.headers["connection"] == "close"
 
 
+async def test_a_body_or_a_head_that_comes_byte_by_byte_is_not_waited_for() -> None:
+    async with serving(body_seconds=0.3, header_seconds=0.3) as served:
+        body = Answer(await served.drip("POST /jobs HTTP/1.1\nHost: x\nContent-Length: 1000\n\n"))
+        assert body.body == b"TooSlow: the body did not arrive within 0.3 s"
+        chunks = Answer(await served.drip("POST /jobs HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n", "1\na\n"))
+        assert chunks.body == b"TooSlow: the body did not arrive within 0.3 s"
+        assert await served.drip("GET /jobs HTTP/1.1\nHost: x\nX-Long: ") == b""
+        assert await served.drip("", "\n") == b""
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Content-Length: 5\nContent-Length: 6",
+        "Content-Length: 5, 5",
+        "Content-Length: 5\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\nContent-Length: 5",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: gzip",
+        "Content-Length: -1",
+        "Content-Length: +5",
+        "Content-Length: 0x5",
+        "Content-Length: 99999999999999999999",
+        "Content-Length : 5",
+        "X Y: a",
+        "X: a\0b",
+        ": a",
+        "X",
+    ],
+)
+async def test_a_request_whose_end_is_unclear_begins_no_other(headers: str) -> None:
+    """Where a proxy and the gateway see different ends, the rest of one client's body is another's request."""
+    async with serving(header_seconds=0.3, body_seconds=0.3) as served:
+        hidden = "0\n\nGET /jobs/hidden HTTP/1.1\nHost: x\n\n"
+        found = await served.send(f"POST /jobs HTTP/1.1\nHost: x\n{headers}\n\n{hidden}")
+        assert found.count(b"HTTP/1.1 ") <= 1
+        assert found[:12] in {b"", b"HTTP/1.1 400"}
+
+
+@pytest.mark.parametrize("chunk", ["x\n", "-1\n", "F" * 17 + "\n", "1\nabc\n", "1;" + "a" * 20_000 + "\n"])
+async def test_a_chunk_that_is_none_ends_the_connection(chunk: str) -> None:
+    async with serving(header_seconds=0.3, body_seconds=0.3) as served:
+        head = "POST /jobs HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n"
+        found = await served.send(f"{head}{chunk}GET /jobs/hidden HTTP/1.1\nHost: x\n\n")
+        assert b"hidden" not in found
+        assert Answer(found).status in {0, 400, 499}
+        assert (await served.ask("GET", "/jobs")).status == 200
+
+
 async def test_a_request_that_takes_too_long_is_answered() -> None:
     async with serving(request_seconds=0.2) as served:
         assert (await served.ask("GET", "/sleep?seconds=3")).body.startswith(b"TooSlow: no answer within 0.2 s")
@@ -218,12 +294,25 @@ async def test_connections_beyond_the_limit_are_turned_away_from_that_listener_o
         for _, writer in idle:
             writer.close()
             await writer.wait_closed()
-        async with asyncio.timeout(5):
-            while served.bounds.open[served.port]:  # noqa: ASYNC110 - what is awaited has no event
-                await asyncio.sleep(0.01)
+        await served.nobody_is_there()
         assert (await served.ask("GET", "/jobs")).status == 200
         text = served.metrics.text(jobs=0, runs=0).decode()
         assert "crontask_gateway_connections_refused_total 1.0" in text
+
+
+async def test_ten_thousand_idle_connections_harm_nobody_else() -> None:
+    async with serving(connections=500, header_seconds=60.0) as served:
+        idle, turned = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(500)], set()
+        for _ in range(95):
+            found = await asyncio.gather(*(served.send("") for _ in range(100)))
+            turned |= {Answer(each).status for each in found}
+            assert (await served.ask("GET", "/toy/jobs", port=served.common)).status == 200
+        assert turned == {503}
+        assert (await served.ask("GET", "/healthz", port=served.management)).status == 200
+        for _, writer in idle:
+            writer.close()
+        await served.nobody_is_there()
+        assert (await served.ask("GET", "/jobs")).status == 200
 
 
 async def test_pipelined_requests_are_answered_in_order() -> None:

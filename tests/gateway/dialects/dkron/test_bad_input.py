@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from time import process_time
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fakes.dkron import Dkron, job
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 
 from crontask_gateway.dialects.dkron import DIALECT
 
+LENGTH = 1_000_000
+"""Of a huge body; four times as much is read."""
 FAULT = 500
 """What a fault of ours is answered; nothing here has another reason for it, save a leader that there is none of."""
 
@@ -161,6 +165,9 @@ def test_what_is_taken_reads_back_and_can_be_sent_again(told: dict[str, Any]) ->
         b'{"name":"a","schedule":"@every 1s","retries":1e400}',
         b'{"name":"a","schedule":"@every 1s","retries":18446744073709551616}',
         b'{"name":"a","schedule":"@every 1s","retries":18446744073709551615}',
+        b'{"name":"a","schedule":"@every 1s","retries":' + b"9" * 10_000 + b"}",
+        b'{"name":"a","schedule":"@every 1s","retries":5.0}',
+        b'{"name":"a","schedule":"@every 1s","metadata":{"a":-0,"b":1e999,"c":0.1e-999,"d":' + b"7" * 300 + b"}}",
         b'{"name":"a","schedule":"@every 999999999999h"}',
         b'{"name":"a","schedule":"TZ="}',
         b'{"name":"a","schedule":"TZ=../../etc/passwd * * * * * *"}',
@@ -217,3 +224,132 @@ async def test_whatever_a_task_holds_it_and_the_others_are_listed(spec: dict[str
     assert [each["id"] for each in (await dkron.get("/jobs")).json] == ["job", "parent"]
     assert (await dkron.put("job")).status == 201
     assert (await dkron.delete("/jobs/job")).status == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "straße", "ελληνικά", "русский", "հայերեն", "ⰳⰾⰰⰳⱁⰾⰻⱌⰰ", "ⲁⲃⲅ", "ꭰꮿ", "𐐨𐐩", "𐓘𐓙", "𑣀𑣁", "𖹠", "𞤢𞤣", "ａｂｃ",
+        "𝒶", "ﬁ", "ſ", "é",
+    ],
+)  # fmt: skip
+async def test_names_in_scripts_that_have_lower_case(name: str) -> None:
+    dkron = await prepared()
+    assert (await dkron.stored(name))["id"] == name
+    path = f"/jobs/{quote(name)}"
+    assert (await dkron.get(path)).json["name"] == name
+    assert (await dkron.post(f"{path}/toggle")).json["disabled"] is True
+    assert (await dkron.get(f"{path}/executions")).json == []
+    assert name in {each["name"] for each in (await dkron.get("/jobs")).json}
+    assert (await dkron.delete(path)).status == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "日本", "한국어", "עברית", "عربي", "हिन्दी", "ไทย", "ትግርኛ", "Straße", "ǅ", "ʰ", "ª", "e\u0301", "٣", "½", "😀",
+        "a\u200bb", "a\u202eb", "a\u00adb", "\ufeffa", "a\u0000", "a\x7f", "a\u2028", "a.b", "a/b", "a b", " a", "%61",
+        "<b>", "a'b", "../a", "\ufffd",
+    ],
+)  # fmt: skip
+async def test_names_that_hold_anything_else(name: str) -> None:
+    dkron = await prepared()
+    refused = await dkron.put(name)
+    assert refused.status == 400
+    assert refused.text.startswith("Job validation failed: name contains illegal character '")
+    asked = await dkron.get(f"/jobs/{quote(name, safe='')}")
+    assert (asked.status, asked.body) == (404, b"")
+    assert len((await dkron.get("/jobs")).json) == 2
+
+
+async def test_names_that_look_alike_are_different_jobs() -> None:
+    dkron = Dkron()
+    names = sorted(["a", "\u0430", "ａ", "𝒶", "s", "ſ", "ss", "ß", "ς", "σ", "fi", "ﬁ", "-", "_", "a-b", "a_b"])
+    for name in names:
+        await dkron.stored(name, owner=name)
+    assert [(each["id"], each["owner"]) for each in (await dkron.get("/jobs")).json] == [(name, name) for name in names]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/jobs/./job",
+        "/v1/jobs/../jobs/job",
+        "/v1/jobs/job/.",
+        "/v1/jobs/job/..",
+        "/v1/jobs/x/../job",
+        "/v1/jobs/x%2f..%2fjob",
+        "/v1/jobs%2fjob",
+        "/v1%2fjobs/job",
+        "/v1/jobs/job%2f",
+        "/v1/jobs/job%00",
+        "/v1/jobs/job%20",
+        "/v1/jobs/job+",
+        "/v1/jobs/job;a=b",
+        "/v1/jobs/JOB",
+        "/v1/jobs/%256aob",
+        "/v1/jobs/job%e2%80%8b",
+        "/v1/jobs//job",
+        "//v1/jobs/job",
+        "/v1/jobs\\job",
+        "/v1/jobs/job\\..\\job",
+        "/ui/../v1/jobs/job",
+    ],
+)
+async def test_no_trick_leads_to_a_job(path: str) -> None:
+    dkron = await prepared()
+    for method in ("DELETE", "POST"):
+        answer = await dkron.ask(method, path)
+        assert answer.status == 404, method
+    assert len((await dkron.get("/jobs")).json) == 2
+    assert (await dkron.get("/busy")).json == []
+
+
+async def test_an_escaped_letter_is_that_letter() -> None:
+    assert (await (await prepared()).get("/jobs/%6Aob")).json["name"] == "job"
+
+
+@pytest.mark.parametrize("path", sorted({route.path for route in DIALECT.routes}))
+async def test_a_method_that_a_path_does_not_have_is_an_unknown_path(path: str) -> None:
+    dkron = await prepared()
+    known = {route.method for route in DIALECT.routes if route.path == path}
+    target = path.replace("{job}", "job").replace("{execution}", "1").replace("{rest...}", "")
+    for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get"} - known:
+        answer = await dkron.ask(method, target, job("other"))
+        assert (answer.status, answer.body) == (404, b"404 page not found"), method
+    assert [each["id"] for each in (await dkron.get("/jobs")).json] == ["job", "parent"]
+
+
+@pytest.mark.parametrize(
+    ("before", "repeated", "after"),
+    [
+        pytest.param(b'{"name":"a","x":[', b"1,", b"1]", id="never closed"),
+        pytest.param(b'{"name":"a","x":[', b"1,", b"x]}", id="broken at the end"),
+        pytest.param(b'{"name":"a",', b'"b":[{}],', b"x}", id="broken after many members"),
+        pytest.param(b'{"name":"', b"\\u00e4", b"\\", id="a text that never ends"),
+        pytest.param(b'{"name":"', "é".encode(), b'"}', id="a long name"),
+        pytest.param(b'{"name":"a","x":', b"9", b"}", id="a long number nobody reads"),
+        pytest.param(b'{"name":"a","retries":', b"9", b"}", id="a long number"),
+        pytest.param(b'{"name":"a","metadata":{"a":', b"9", b"}}", id="a long number among metadata"),
+        pytest.param(b'{"name":"a","starts_at":"', "é".encode(), b'"}', id="a long time"),
+        pytest.param(b'{"name":"a","schedule":"@at ', "é".encode(), b'"}', id="a long instant"),
+        pytest.param(b'{"name":"a","schedule":"@every ', b"1h", b'"}', id="a long duration"),
+        pytest.param(b'{"name":"a","schedule":"', b"* ", b'"}', id="a long schedule"),
+        pytest.param(b'{"name":"a","schedule":"', b"~", b'"}', id="a schedule of tildes"),
+        pytest.param(b'{"name":"a","schedule":"@daily","timezone":"', b"x", b'"}', id="a long zone"),
+        pytest.param(b'{"name":"a","schedule":"@daily","owner":"', b"x", b'"}', id="a long owner"),
+        pytest.param(b"", b" ", b"", id="blanks"),
+        pytest.param(b"", b"[", b"", id="deep"),
+        pytest.param(b"", b"\xff", b"", id="no text"),
+    ],
+)
+async def test_a_huge_body_is_refused_soon_and_in_few_words(before: bytes, repeated: bytes, after: bytes) -> None:
+    dkron = await prepared()
+    body = before + repeated * ((LENGTH - len(before)) // len(repeated)) + after
+    began = process_time()
+    answer = await dkron.post("/jobs", body)
+    restored = await dkron.restore(b"[" + body + b"]")
+    assert process_time() - began < 3
+    assert (answer.status, restored.status) in {(400, 400), (400, 200), (413, 200)}
+    assert len(answer.body) < 10_000
+    assert len((await dkron.get("/jobs")).json) == 2
