@@ -17,6 +17,8 @@ from crontask_operator.notices import Notices
 from crontask_operator.recorder import Recorder
 from crontask_operator.statuses import Statuses
 
+NOT_BEGUN = ("Lost", "Missed", "Skipped")
+"""Outcomes that a leader may tell of an instant whose pod or call an earlier one has sent, and a network held back."""
 MAX_WAITING = 1000
 """More executions of one task never wait (`missed.limit`, `queueLimit`)."""
 
@@ -104,14 +106,17 @@ def disable_if_due(task: Task, recorder: Recorder, notices: Notices, now: dateti
 
 
 def conclude(task: Task, ended: Ended) -> None:
-    """The outcome of an instant, once its execution has ended: what began keeps its outcome, unless it is lost."""
+    """The outcome of an instant, once its execution has ended: what began keeps its outcome, unless it is lost.
+
+    What was taken for lost or left out, and has begun after all, is told anew.
+    """
     at, tally = ended.scheduled_at, task.tally
     if ended.trigger not in BY_SCHEDULE or at is None:
         return
     outcome, reason = outcome_of(ended.phase, ended.trigger, ended.reason, ended.lateness_milliseconds)
     told = tally.ledger.at(at)
-    if outcome in ("Started", "Late") and tally.ledger.decided(at) and (told is None or told.outcome != "Lost"):
-        return  # what was taken for lost, and is not after all, is told anew
+    if outcome in ("Started", "Late") and tally.ledger.decided(at) and (told is None or told.outcome not in NOT_BEGUN):
+        return
     entry = Entry(at, at, outcome, reason, 1, ended.lateness_milliseconds)
     if outcome == "Missed":
         tally.left_out([entry])

@@ -6,7 +6,7 @@ way is picked up during the take-over only: later, an execution that says Runnin
 and is not ours can only be an old event of one that has ended.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -62,17 +62,19 @@ class Adoption:
         self._meanwhile: dict[Key, dict[str, Any] | None] | None = None
         """During a take-over: what the watch tells of executions after they were listed; None for one that has ended
         or is gone."""
+        self._pods_meanwhile: dict[Key, dict[str, Any] | None] = {}
+        """The same of pods."""
 
     def expect(self) -> None:
-        """A take-over is about to list what has not ended: from now on every change of it is kept."""
-        self._meanwhile = {}
+        """A take-over is about to list pods and what has not ended: from now on every change of them is kept."""
+        self._meanwhile, self._pods_meanwhile = {}, {}
 
     def leave(self) -> None:
         """This replica no longer leads, or its take-over has come to nothing.
 
         What was under way is forgotten after this; what a successor has meanwhile stored the end of is not.
         """
-        self.leading, self._meanwhile = False, None
+        self.leading, self._meanwhile, self._pods_meanwhile = False, None, {}
         for run in self._index.runs.values():
             if run.told is not None:
                 self._ended_seen(run.key, run.told)
@@ -189,6 +191,8 @@ class Adoption:
 
     def pod_seen(self, body: dict[str, Any], *, gone: bool = False) -> None:
         """A pod of ours exists in this state, or was in this state when it went."""
+        if self._meanwhile is not None:
+            self._pods_meanwhile[key_of(body)] = None if gone else body
         whose = of_pod(body)
         if whose is not None and not gone and self._is_belated(body, *whose):
             self.resume(run for run in [self._pod_without_record(body)] if run is not None)
@@ -268,8 +272,9 @@ class Adoption:
         `executions` are all that had not ended after `expect`, `backfills` all of backfills, ended or not; what else
         has ended has been seen.
         """
-        executions = self._as_told_since(executions)
-        self.leading, self._meanwhile = True, None
+        executions = _as_told_since(executions, self._meanwhile or {})
+        pods = _as_told_since(pods, self._pods_meanwhile)
+        self.leading, self._meanwhile, self._pods_meanwhile = True, None, {}
         self._backfills.take_over(backfills)
         left = await gradually(executions, self._left_over)
         await gradually(executions, self.execution_seen)
@@ -297,17 +302,6 @@ class Adoption:
             if self._index.runs.get(run.key) is run:
                 for part in run.parts or (run,):
                     self._executions.guarded(part, self._resume)
-
-    def _as_told_since(self, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """What was listed, and what has changed since: made, edited, ended, deleted."""
-        told = self._meanwhile or {}
-        open_now = {key_of(body): body for body in listed}
-        for key, body in told.items():
-            if body is None:
-                open_now.pop(key, None)
-            elif key not in open_now or is_later(_version(body), _version(open_now[key])):
-                open_now[key] = body
-        return list(open_now.values())
 
     def _left_over(self, body: dict[str, Any]) -> Run | None:
         """The run that an unfinished record stands for; None for others."""
@@ -429,6 +423,17 @@ class Adoption:
             self._executions.advance(run)
         else:
             self.pod_vanished(run, attempt.pod or "")
+
+
+def _as_told_since(listed: list[dict[str, Any]], told: Mapping[Key, dict[str, Any] | None]) -> list[dict[str, Any]]:
+    """What was listed, and what has changed since: made, edited, ended, deleted."""
+    now = {key_of(body): body for body in listed}
+    for key, body in told.items():
+        if body is None:
+            now.pop(key, None)
+        elif key not in now or is_later(_version(body), _version(now[key])):
+            now[key] = body
+    return list(now.values())
 
 
 def _is_left_out(task: Task, at: datetime) -> bool:

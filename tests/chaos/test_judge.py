@@ -224,3 +224,10 @@ def test_a_gap_begins_with_the_kill_or_with_a_call_after_it() -> None:
     assert gap([9.2, 12.5, 13.0], 10.0, 18.0) == 2.5
     assert gap([9.2, 10.1, 14.1, 14.2], 10.0, 18.0) == 4.0
     assert gap([9.2, 10.1, 19.0, 29.0], 10.0, 18.0) == pytest.approx(8.9)
+
+
+def test_samples_that_come_all_at_once_show_no_hot_loop() -> None:
+    seen = clean()
+    _busy(seen)
+    seen.samples = [Sample(BEGIN + 35 + n / 1000, "chaos-2", 7, n * 0.01, n) for n in range(9)]
+    assert "hot loop" not in judge(seen).violations

@@ -6,7 +6,14 @@ import pytest
 from fakes.wire import Trouble, TroubledWorld
 from fakes.world import World, at, until
 
+from crontask_core.history import Ended
+from crontask_core.ledger import EMPTY, at_once
+from crontask_core.model.ledger import Outcome
+from crontask_core.names import Key
+from crontask_core.tally import Tally
 from crontask_kube.resources import EXECUTIONS, GROUPS, LEASES, PODS, SECRETS, TASKS
+from crontask_operator.accounts import conclude
+from crontask_operator.index import Task
 from crontask_operator.scheduler import SPARE
 
 pytestmark = pytest.mark.looptime
@@ -252,3 +259,37 @@ async def test_a_pod_without_record_gets_one_while_it_runs(world: World) -> None
     world.start("b")
     await until(world, "12:00:10")
     assert world.outcomes() == [(FIRST, "Running", "")]
+
+
+async def test_a_pod_that_comes_during_the_take_over_is_known_to_it(world: World) -> None:
+    """Pods were listed before it was there, and nobody follows events of pods yet."""
+    world.pod_task("t", startingDeadlineSeconds=5, endAt=ONCE)
+    world.kubelet(0.5)
+    shard = world.start("a").shards[0]
+    arrives = world.server.hold("create", PODS)
+    await until(world, "12:00:00.500")
+    tasks = world.server.hold("list", TASKS, times=10)
+    taken(world, 8)
+    await until(world, "12:00:12")
+    assert shard.leadership.holding
+    assert not shard.taken_over
+    arrives.set()
+    await until(world, "12:00:14")
+    tasks.set()
+    await until(world, "12:00:30")
+    assert world.outcomes() == [(FIRST, "Succeeded", "Completed")]
+    assert [each["outcome"] for each in world.status()["ledger"]] == ["Started"]
+    assert world.status()["counts"].get("missed", 0) == 0
+
+
+@pytest.mark.parametrize("taken_for", ["Lost", "Missed", "Skipped"])
+def test_what_has_begun_after_all_is_told_anew(taken_for: Outcome) -> None:
+    instant = at("12:00:00")
+    task = Task(
+        Key("default", "t"), "uid", instant, 1, b"", Tally(ledger=EMPTY.record(at_once(instant, taken_for))), instant
+    )
+    ended = Ended(
+        FIRST, "Succeeded", instant, "Schedule", "Completed", instant, None, began=True, lateness_milliseconds=7
+    )
+    conclude(task, ended)
+    assert [(each.outcome, each.lateness) for each in task.tally.ledger.entries] == [("Started", 7)]

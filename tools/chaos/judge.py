@@ -42,6 +42,8 @@ CALM_REQUESTS = (WRITERS + Settings().api_limit) * ATTEMPTS / SHORTEST_ROUND + L
 starts hardly matters: a start leaves two things to write, what began in the last 4 s waits, and each is offered anew
 every 4 s or so with ATTEMPTS requests; so ten starts a second keep all workers busy, and more cannot be asked."""
 CALM_AFTER = 3.0
+LOOKED_AT = 2.0
+"""Samples of fewer seconds tell nothing: those that were late come all at once."""
 BLIND = (*OF_API, "refuse", "hole")
 SHOWN = 5
 ALONE, POISONED = "alone", "beside poison"
@@ -307,7 +309,7 @@ def _used(seen: Seen) -> Iterator[tuple[str, bool]]:
             span = (done.began + CALM_AFTER, done.began + away)
             mine = [each for each in seen.samples if each.name == name and span[0] <= each.at <= span[1]]
             mine = [each for each in mine if each.process == mine[-1].process] if mine else []
-            if len(mine) > 2:
+            if mine and mine[-1].at - mine[0].at >= LOOKED_AT:
                 yield _told(done, mine)
 
 
