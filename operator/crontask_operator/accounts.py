@@ -17,7 +17,8 @@ from crontask_operator.notices import Notices
 from crontask_operator.recorder import Recorder
 from crontask_operator.statuses import Statuses
 
-NOT_BEGUN = ("Lost", "Missed", "Skipped")
+LEFT_OUT = ("Missed", "Skipped")
+NOT_BEGUN = ("Lost", *LEFT_OUT)
 """Outcomes that a leader may tell of an instant whose pod or call an earlier one has sent, and a network held back."""
 MAX_WAITING = 1000
 """More executions of one task never wait (`missed.limit`, `queueLimit`)."""

@@ -22,6 +22,7 @@ from crontask_core.planning.execution import StopReason
 from crontask_core.pods import pod_facts
 from crontask_kube.clock import Clock
 from crontask_kube.resources import is_later
+from crontask_operator.accounts import LEFT_OUT
 from crontask_operator.backfills import Backfills
 from crontask_operator.byhand import ByHand
 from crontask_operator.dependents import Dependents
@@ -438,7 +439,7 @@ def _as_told_since(listed: list[dict[str, Any]], told: Mapping[Key, dict[str, An
 
 def _is_left_out(task: Task, at: datetime) -> bool:
     entry = task.tally.ledger.at(at)
-    return entry is not None and entry.outcome in ("Missed", "Skipped")
+    return entry is not None and entry.outcome in LEFT_OUT
 
 
 def _version(body: dict[str, Any]) -> str:

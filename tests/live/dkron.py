@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from live.replica import free_ports
 from live.stories import Body, until
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -121,7 +121,7 @@ class Dkron:
 @contextmanager
 def another_replica(kubeconfig: Path, namespace: str, folder: Path, token: str) -> Iterator[str]:
     """A further replica of the gateway, closed but for who has the token; where it serves Dkron's API."""
-    port, metrics = _free_ports()
+    port, metrics = free_ports(2)
     (folder / "token").write_text(token)
     environ = {
         "PATH": os.environ["PATH"],  # noqa: TID251 - passed on
@@ -152,10 +152,3 @@ def _ready(port: int) -> bool:
             return bool(reply.status == 200)
     except OSError:
         return False
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]

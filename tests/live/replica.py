@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Replica:
         """Starts it; `is_ready` tells when it is."""
         assert not self.runs, f"{self.name} runs already"
         self.starts += 1
-        self._port = _free_port()
+        self._port = free_ports(1)[0]
         environ = {
             "PATH": os.environ["PATH"],  # noqa: TID251 - passed on
             "KUBECONFIG": str(self.kubeconfig),
@@ -121,7 +122,10 @@ class Replica:
             return None
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """That many different ports of this machine on which nobody listened a moment ago."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]

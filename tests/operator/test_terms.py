@@ -15,6 +15,7 @@ from crontask_kube.resources import EXECUTIONS, GROUPS, LEASES, PODS, SECRETS, T
 from crontask_operator.accounts import conclude
 from crontask_operator.index import Task
 from crontask_operator.scheduler import SPARE
+from crontask_operator.shard import Shard
 
 pytestmark = pytest.mark.looptime
 
@@ -230,14 +231,20 @@ async def test_what_history_gave_away_is_known_until_it_is_gone(world: World) ->
     assert not world.server.all(PODS)
 
 
-async def test_a_pod_that_was_under_way_for_long_is_followed_and_its_instant_has_begun(world: World) -> None:
-    """A network holds the request back until the next leader has decided that the instant is missed."""
+async def lost_with_a_pod_under_way(world: World) -> tuple[Shard, asyncio.Event]:
+    """The shard is somebody else's for eight seconds; the event lets a pod of before that arrive."""
     world.pod_task("t", startingDeadlineSeconds=5, endAt=ONCE)
     world.kubelet(0.5)
     shard = world.start("a").shards[0]
     arrives = world.server.hold("create", PODS)
     await until(world, "12:00:00.500")
     taken(world, 8)
+    return shard, arrives
+
+
+async def test_a_pod_that_was_under_way_for_long_is_followed_and_its_instant_has_begun(world: World) -> None:
+    """A network holds the request back until the next leader has decided that the instant is missed."""
+    shard, arrives = await lost_with_a_pod_under_way(world)
     await until(world, "12:00:12")
     assert shard.taken_over
     assert [each["outcome"] for each in world.status()["ledger"]] == ["Missed"]
@@ -263,13 +270,8 @@ async def test_a_pod_without_record_gets_one_while_it_runs(world: World) -> None
 
 async def test_a_pod_that_comes_during_the_take_over_is_known_to_it(world: World) -> None:
     """Pods were listed before it was there, and nobody follows events of pods yet."""
-    world.pod_task("t", startingDeadlineSeconds=5, endAt=ONCE)
-    world.kubelet(0.5)
-    shard = world.start("a").shards[0]
-    arrives = world.server.hold("create", PODS)
-    await until(world, "12:00:00.500")
+    shard, arrives = await lost_with_a_pod_under_way(world)
     tasks = world.server.hold("list", TASKS, times=10)
-    taken(world, 8)
     await until(world, "12:00:12")
     assert shard.leadership.holding
     assert not shard.taken_over
