@@ -37,9 +37,10 @@ class Accounts:
             return
         tally = task.tally
         tally.last_run = run.started_at
+        self._notices.begun(task, run.key.name, run.started_at)
         if run.trigger not in BY_SCHEDULE or late is None:
             return
-        self._notices.begun(task, run.key.name, run.scheduled_at, late)
+        self._notices.begun_late(task, run.key.name, run.scheduled_at, late)
         outcome, reason = outcome_of("Running", run.trigger, None, late)
         before = tally.ledger.at(run.scheduled_at)
         if outcome == "Late" and before is not None and before.outcome in ("Queued", "Late"):

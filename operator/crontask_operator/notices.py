@@ -40,7 +40,12 @@ class Notices:
         tally.outbox = notices.with_alerting(tally.outbox, alerting)
         self._add(task, made, ended.finished_at)
 
-    def begun(self, task: Task, name: str, scheduled_at: datetime, lateness_milliseconds: int | None) -> None:
+    def begun(self, task: Task, name: str, at: datetime) -> None:
+        """An execution has begun, whatever caused it."""
+        if task.notifies:
+            self._add(task, notices.begun(task.spec().notify, uid=task.uid, execution=name, at=at), at)
+
+    def begun_late(self, task: Task, name: str, scheduled_at: datetime, lateness_milliseconds: int | None) -> None:
         """A scheduled execution has begun, so long after its instant."""
         if task.notifies and lateness_milliseconds:
             made = notices.begun_late(
@@ -68,17 +73,23 @@ class Notices:
             self._add(task, made, at)
 
     def settle(self, task: Task, stored: TaskStatus, uncounted: Sequence[Ended]) -> None:
-        """At the take-over: what began late after the status was last stored is told of now."""
+        """At the take-over: what began, or began late, after the status was last stored is told of now."""
         if not task.notifies:
             return
         told = {active.name for active in stored.active if active.started_at is not None}
         for run in task.runs.values():
-            if run.key.name not in told and run.trigger in BY_SCHEDULE:
-                self.begun(task, run.key.name, run.scheduled_at, run.lateness_milliseconds)
+            if run.key.name in told or run.started_at is None:
+                continue
+            self.begun(task, run.key.name, run.started_at)
+            if run.trigger in BY_SCHEDULE:
+                self.begun_late(task, run.key.name, run.scheduled_at, run.lateness_milliseconds)
         for ended in uncounted:
             at = ended.scheduled_at
-            if ended.name not in told and ended.trigger in BY_SCHEDULE and at is not None:
-                self.begun(task, ended.name, at, ended.lateness_milliseconds)
+            if ended.name in told or not ended.began:
+                continue
+            self.begun(task, ended.name, ended.finished_at)  # its record says when it began
+            if ended.trigger in BY_SCHEDULE and at is not None:
+                self.begun_late(task, ended.name, at, ended.lateness_milliseconds)
 
     def _add(self, task: Task, made: Sequence[PendingNotification], now: datetime) -> None:
         if made:

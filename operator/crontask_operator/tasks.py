@@ -347,11 +347,11 @@ class Tasks:
             for ended in uncounted(task.ended, stored)
             if ended.name in open_then or not self._ended_ahead(task, ended, now)
         ]
+        self._notices.settle(task, stored, missing)
         for ended in missing:
             task.tally.ended(ended.name, ended.phase, ended.trigger, ended.reason, ended.finished_at)
             conclude(task, ended)
             self._notices.ended(task, ended, None)
-        self._notices.settle(task, stored, missing)
         close_queued(task)
         if any(ended.phase in FAILURES for ended in missing) and stored.observed_generation == task.generation:
             disable_if_due(task, self._recorder, self._notices, now)

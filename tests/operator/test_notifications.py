@@ -163,6 +163,55 @@ async def test_a_late_start_is_told_of_although_the_operator_dies_at_once(world:
     assert told(world) == [("Late", "t-20260301120100")]
 
 
+# The beginning, and each failure.
+
+
+async def test_a_beginning_is_told_while_the_execution_goes_on(world: World) -> None:
+    world.receiver.seconds = 30
+    world.task(notify=[HOOK | {"when": ["Started", "Success"]}])
+    world.start()
+    await until(world, "12:00:10")
+    [body] = bodies(world)
+    known = [body[name] for name in ("when", "execution", "phase", "startedAt")]
+    assert known == ["Started", FIRST, "Running", "2026-03-01T12:00:00Z"]
+    await until(world, "12:00:40")
+    assert told(world) == [("Started", FIRST), ("Success", FIRST)]
+
+
+async def test_the_beginning_of_a_run_by_hand_is_told_and_a_retry_is_none(world: World) -> None:
+    world.receiver.answers = [BAD]
+    retry = {"limit": 1, "backoff": {"initialSeconds": 1}}
+    world.task(schedule="@manual", retry=retry, notify=[HOOK | {"when": ["Started"]}])
+    world.start()
+    await until(world, "11:59:55")
+    world.by_hand("x")
+    await until(world, "12:00:10")
+    assert told(world) == [("Started", "x")]
+    assert len(world.receiver.received) == 2
+
+
+async def test_a_beginning_is_told_although_the_operator_dies_at_once(world: World) -> None:
+    world.pod_task(notify=[HOOK | {"when": ["Started", "Success"]}])
+    world.kubelet(seconds=20)
+    world.start("a")
+    world.server.hold("patch", TASKS, times=9)
+    await until(world, "12:00:03")
+    assert told(world) == []
+    await world.crash("a")
+    world.server.heal()
+    world.start("b")
+    await until(world, "12:00:40")
+    assert told(world) == [("Started", FIRST), ("Success", FIRST)]
+
+
+async def test_each_failure_is_told_where_that_is_asked_for(world: World) -> None:
+    world.receiver.answers = [BAD, BAD, BAD, GOOD]
+    world.task(schedule="*/10 * * * * *", notify=[HOOK | {"when": ["Failure"], "after": 2, "repeat": True}])
+    world.start()
+    await until(world, "12:00:35")
+    assert told(world) == [("Failure", "t-20260301120010"), ("Failure", "t-20260301120020")]
+
+
 # Crashes.
 
 

@@ -14,7 +14,7 @@ from crontask_core.model.credentials import SecretKeyRef, SecretName
 from crontask_core.model.execution import Phase
 from crontask_core.model.http_action import Header, HttpMethod, Url
 
-NotifyWhen = Literal["Failure", "Recovery", "Success", "Always", "Late", "Missed", "Disabled", "Keyword"]
+NotifyWhen = Literal["Failure", "Recovery", "Success", "Always", "Started", "Late", "Missed", "Disabled", "Keyword"]
 MAX_PENDING = 20
 MAX_ATTEMPTS = 12
 
@@ -88,18 +88,26 @@ class Notify(Model):
                 "after counts failures; add Failure or Recovery to `when`, or remove after",
                 ".after",
             ),
+            (
+                "!has(self.repeat) || !self.repeat || 'Failure' in self.when",
+                "repeat is about failures; add Failure to `when`, or remove repeat",
+                ".repeat",
+            ),
         )
     )
 
-    when: list[NotifyWhen] = Field(min_length=1, max_length=8)
+    when: list[NotifyWhen] = Field(min_length=1, max_length=9)
     """
     When: Failure (`after` executions in a row failed or were lost), Recovery (the first success after so many),
-    Success, Always (each end), Late (begun `lateSeconds` after its instant or later), Missed (instants that were not
-    started in time), Disabled (by disableAfterFailures), Keyword (the output matches `keyword`).
+    Success, Always (each end), Started (each begin), Late (begun `lateSeconds` after its instant or later), Missed
+    (instants that were not started in time), Disabled (by disableAfterFailures), Keyword (the output matches `keyword`).
     """
 
     after: int = Field(default=1, ge=1, le=1000)
-    """How many executions must fail in a row before Failure is told; it is told once until a success."""
+    """How many executions must fail in a row before Failure is told; it is told once until a success (`repeat`)."""
+
+    repeat: bool = False
+    """Whether each further failure is told as well, not only the one that reaches `after`."""
 
     late_seconds: int = Field(default=60, ge=1, le=86_400)
     """How much later than its instant an execution must begin to be told of as Late."""

@@ -8,13 +8,14 @@ an e-mail, `retries` says when to try again. Sending is for the operator's `noti
 
 from crontask_core.notices.checks import check_notify
 from crontask_core.notices.facts import Facts
-from crontask_core.notices.occasions import FAILURES, begun_late, disabled, ended, keyword_found, missed
+from crontask_core.notices.occasions import FAILURES, begun, begun_late, disabled, ended, keyword_found, missed
 from crontask_core.notices.outbox import Outbox, outbox_of, with_alerting, with_new, with_try, without
 
 __all__ = [
     "FAILURES",
     "Facts",
     "Outbox",
+    "begun",
     "begun_late",
     "check_notify",
     "disabled",

@@ -48,6 +48,12 @@ class Facts:
             return self.notice.at
         return self.spec.scheduled_at if self.spec else None
 
+    @property
+    def started_at(self) -> datetime | None:
+        """When the execution began; its record may not exist yet when that is told."""
+        known = self.status.started_at if self.status else None
+        return known or (self.notice.at if self.notice.when == "Started" else None)
+
     def output(self, most: int) -> str:
         """The output, or `most` characters of it: the start of an answer, the end of a log."""
         output = (self.status.output if self.status else None) or ""
@@ -78,7 +84,7 @@ def variables(facts: Facts) -> dict[str, str]:
         "CRONTASK_REASON": (status.reason if status else None) or "",
         "CRONTASK_MESSAGE": (status.message if status else None) or "",
         "CRONTASK_OUTPUT": facts.output(MAX_OUTPUT),
-        "CRONTASK_STARTED_AT": _moment(status.started_at if status else None, facts.zone),
+        "CRONTASK_STARTED_AT": _moment(facts.started_at, facts.zone),
         "CRONTASK_FINISHED_AT": _moment(status.finished_at if status else None, facts.zone),
         "CRONTASK_LATENESS_SECONDS": "" if late is None else f"{late / 1000:.1f}",
         "CRONTASK_FAILURES": "" if notice.failures is None else str(notice.failures),

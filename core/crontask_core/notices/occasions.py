@@ -60,7 +60,7 @@ def ended(
 def _of_end(notify: Notify, phase: Phase, was: bool, now: bool, output: str | None) -> Iterable[NotifyWhen]:
     """The occasions that an execution's end is for one way; `was` and `now` tell whether it is alerting."""
     holds: dict[NotifyWhen, bool] = {
-        "Failure": now and not was,
+        "Failure": now and (not was or (notify.repeat and phase in FAILURES)),
         "Recovery": was and not now,
         "Success": phase == "Succeeded",
         "Always": True,
@@ -78,6 +78,22 @@ def keyword_found(keyword: str, output: str | None, *, patient: bool = False) ->
     if output is None or (effort(keyword, output) > _AT_ONCE and not patient):
         return None
     return found(keyword, output)
+
+
+def begun(ways: Sequence[Notify], *, uid: str, execution: str, at: datetime) -> Notices:
+    """The notices of an execution that has begun at that time."""
+    return [
+        PendingNotification(
+            id=_id(uid, "Started", way, execution, None),
+            when="Started",
+            way=way,
+            execution=execution,
+            phase="Running",
+            at=at,
+        )
+        for way, notify in enumerate(ways)
+        if "Started" in notify.when
+    ]
 
 
 def begun_late(

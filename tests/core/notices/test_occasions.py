@@ -57,6 +57,12 @@ def end(
         (way("Always"), "Cancelled", 0, (), ["Always"], ()),
         (way("Always", "Failure", "Success"), "Failed", 1, (), ["Failure", "Always"], (0,)),
         (way("Late", "Missed", "Disabled"), "Failed", 1, (), [], (0,)),
+        (way("Failure", repeat=True), "Failed", 2, (0,), ["Failure"], (0,)),
+        (way("Failure", repeat=True), "Lost", 2, (0,), ["Failure"], (0,)),
+        (way("Failure", repeat=True), "Cancelled", 1, (0,), [], (0,)),
+        (way("Failure", repeat=True, after=3), "Failed", 2, (), [], ()),
+        (way("Failure", repeat=True, after=3), "Failed", 4, (0,), ["Failure"], (0,)),
+        (way("Started"), "Failed", 1, (), [], (0,)),
         # The spec has fewer ways than before.
         (way("Recovery"), "Succeeded", 0, (3,), [], ()),
     ],
@@ -92,6 +98,14 @@ def test_each_way_is_told_by_itself() -> None:
     assert [each.way for each in made] == [0, 2]
     assert alerting == (0, 2)
     assert len({each.id for each in made}) == 2
+
+
+def test_a_beginning_is_one_notice_of_each_way_that_asks_for_it() -> None:
+    ways = [way("Failure"), way("Started", "Failure")]
+    [made] = notices.begun(ways, uid="u", execution="t-1", at=AT)
+    assert (made.when, made.way, made.phase, made.at) == ("Started", 1, "Running", AT)
+    [again] = notices.begun(ways, uid="u", execution="t-1", at=AT + timedelta(seconds=1))
+    assert again.id == made.id, "a successor may know less well when it began"
 
 
 @pytest.mark.parametrize(("milliseconds", "told"), [(29_999, 0), (30_000, 1)])

@@ -50,6 +50,7 @@ def facts(way: dict[str, Any] | None = None, *, gone: bool = False, **fields: An
         ({"failures": 3}, "CronTask shop/backup failed 3 times in a row"),
         ({"when": "Recovery", "phase": "Succeeded"}, "CronTask shop/backup succeeds again"),
         ({"when": "Always", "phase": "Lost"}, "CronTask shop/backup ended: Lost"),
+        ({"when": "Started", "phase": "Running"}, "CronTask shop/backup has begun"),
         ({"when": "Late"}, "CronTask shop/backup began 1.5 s late"),
         ({"when": "Late", "gone": True}, "CronTask shop/backup began late"),
         ({"when": "Missed", "count": 4}, "CronTask shop/backup missed 4 instant(s)"),
