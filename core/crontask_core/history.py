@@ -39,6 +39,10 @@ class Ended:
     counted: bool = False
     """Whether the task's stored status tells of it. Before that it must stay: a successor could not count it."""
     lateness_milliseconds: int | None = None
+    partial: bool = False
+    """Whether it failed at some of its targets and succeeded at others."""
+    retried: int = 0
+    """How many of its attempts failed and were followed by another one."""
 
     @property
     def ran(self) -> bool:

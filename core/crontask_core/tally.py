@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from crontask_core.conditions import disabled
+from crontask_core.history import Ended
 from crontask_core.ledger import EMPTY, Entry, Ledger, ledger_entries, read_ledger
-from crontask_core.model import Condition, Counts, LastExecution, Phase, TaskStatus, Trigger
+from crontask_core.model import Condition, Counts, LastExecution, TaskStatus
 from crontask_core.model.base import ConditionStatus
 from crontask_core.notices import Outbox, outbox_of
 from crontask_core.planning.pace import usual_seconds
@@ -39,6 +40,7 @@ class Tally:
     lost: int = 0
     skipped: int = 0
     missed: int = 0
+    retried: int = 0
     consecutive_failures: int = 0
     disabled_at: datetime | None = None
     """When the schedule was paused after too many failures in a row; an edit of the spec takes it up again."""
@@ -73,9 +75,14 @@ class Tally:
         """So many calls are lost and no execution tells of them."""
         self.lost += count
 
-    def ended(self, name: str, phase: Phase, trigger: Trigger, reason: str | None, at: datetime) -> None:
+    def ended(self, ended: Ended) -> None:
         """An execution has its outcome."""
-        self.last_execution = LastExecution(name=name, phase=phase, trigger=trigger, reason=reason)
+        phase, at = ended.phase, ended.finished_at
+        if ended.ran:
+            self.last_execution = LastExecution(
+                name=ended.name, phase=phase, trigger=ended.trigger, reason=ended.reason, partial=ended.partial
+            )
+        self.retried += ended.retried
         if phase == "Succeeded":
             self.succeeded += 1
             self.consecutive_failures = 0
@@ -136,6 +143,7 @@ class Tally:
             lost=self.lost,
             skipped=self.skipped,
             missed=self.missed,
+            retried=self.retried,
         )
 
 
@@ -149,6 +157,7 @@ def tally_of(status: TaskStatus) -> Tally:
         lost=counts.lost,
         skipped=counts.skipped,
         missed=counts.missed,
+        retried=counts.retried,
         consecutive_failures=status.consecutive_failures,
         disabled_at=status.disabled_at,
         last_run=status.last_run_time,

@@ -82,13 +82,14 @@ class Accounts:
     def _count(self, task: Task, run: Run, at: datetime) -> None:
         if _is_instant(task, run):
             task.unsaved -= {run.scheduled_at}
-        conclude(task, run.as_ended())
-        task.tally.ended(run.key.name, run.phase, run.trigger, run.reason or None, at)
-        self._notices.ended(task, run.as_ended(), run.output)
+        ended = run.as_ended()
+        conclude(task, ended)
+        task.tally.ended(ended)
+        self._notices.ended(task, ended, run.output)
         self._judge_failing(task, run, at)
         if run.phase in FAILURES:
             self._recorder.failed(task, run.key.name, run.reason, run.message, at)
-            disable_if_due(task, self._recorder, self._notices, at)
+            disable_if_due(task, self._recorder, self._notices, ended, at)
 
     def _judge_failing(self, task: Task, run: Run, now: datetime) -> None:
         if run.phase == "Succeeded":
@@ -98,13 +99,13 @@ class Accounts:
             task.tally.set_condition("Failing", "True", run.reason, message, generation=task.generation, now=now)
 
 
-def disable_if_due(task: Task, recorder: Recorder, notices: Notices, now: datetime) -> None:
-    """Pauses the schedule after too many failures in a row, and tells of it."""
+def disable_if_due(task: Task, recorder: Recorder, notices: Notices, last: Ended, now: datetime) -> None:
+    """Pauses the schedule after too many failures in a row, of which `last` is the latest, and tells of it."""
     after = None if task.problem else task.spec().disable_after_failures
     if task.tally.disable_if_due(after, generation=task.generation, now=now):
         task.wake_at = None
         recorder.disabled(task, now)
-        notices.disabled(task, now)
+        notices.disabled(task, last.name, now)
 
 
 def conclude(task: Task, ended: Ended) -> None:

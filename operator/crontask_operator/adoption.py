@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
+from crontask_core.attempts import is_partial, retried
 from crontask_core.bonds import mark_of, uid_of
 from crontask_core.errors import FieldError
 from crontask_core.history import Ended
@@ -160,6 +161,8 @@ class Adoption:
             lateness_milliseconds=status.lateness_milliseconds,
             kept_seconds=mark.kept_seconds if mark else None,
             counted=self.leading,
+            partial=is_partial(status.phase, status.attempts),
+            retried=retried(status.attempts),
         )
         task = self._task_of(whose, uid)
         if task is None:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from crontask_core.attempts import is_partial, retried
 from crontask_core.history import Ended, kept_without_task
 from crontask_core.ledger import Entry, Era, at_once, outcome_of
 from crontask_core.model import (
@@ -198,6 +199,8 @@ class Run:
             began=bool(self.attempts or self.parts),
             kept_seconds=self.kept_seconds,
             lateness_milliseconds=self.lateness_milliseconds,
+            partial=is_partial(self.phase, self.attempts),
+            retried=retried(self.attempts),
         )
 
     @property

@@ -63,12 +63,10 @@ class Notices:
             made = notices.missed(task.spec().notify, uid=task.uid, first=first, last=last, count=count)
             self._add(task, made, now)
 
-    def disabled(self, task: Task, at: datetime) -> None:
-        """The schedule is paused because of the failures of which the last execution was one."""
+    def disabled(self, task: Task, last: str, at: datetime) -> None:
+        """The schedule is paused because of the failures of which `last` was the latest."""
         if task.notifies:
-            tally = task.tally
-            last = tally.last_execution.name if tally.last_execution else ""
-            failures = tally.consecutive_failures
+            failures = task.tally.consecutive_failures
             made = notices.disabled(task.spec().notify, uid=task.uid, execution=last, at=at, failures=failures)
             self._add(task, made, at)
 

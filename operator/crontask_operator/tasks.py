@@ -349,12 +349,13 @@ class Tasks:
         ]
         self._notices.settle(task, stored, missing)
         for ended in missing:
-            task.tally.ended(ended.name, ended.phase, ended.trigger, ended.reason, ended.finished_at)
+            task.tally.ended(ended)
             conclude(task, ended)
             self._notices.ended(task, ended, None)
         close_queued(task)
-        if any(ended.phase in FAILURES for ended in missing) and stored.observed_generation == task.generation:
-            disable_if_due(task, self._recorder, self._notices, now)
+        failed = [ended for ended in missing if ended.phase in FAILURES]
+        if failed and stored.observed_generation == task.generation:
+            disable_if_due(task, self._recorder, self._notices, failed[-1], now)
         for ended in task.ended:
             ended.counted = ended not in missing
         self._keeper.look(task)

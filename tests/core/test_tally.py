@@ -2,26 +2,28 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crontask_core.history import Ended
 from crontask_core.ledger import Entry, Ledger, at_once
-from crontask_core.model import LastExecution, Phase, TaskStatus
+from crontask_core.model import Counts, LastExecution, Phase, TaskStatus
 from crontask_core.tally import Standing, Tally, status_of, tally_of
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)
 
 
-def told(tally: Tally, phase: Phase, at: datetime = NOW, reason: str | None = "Why") -> Tally:
-    tally.ended("report-1", phase, "Schedule", reason, at)
+def told(tally: Tally, phase: Phase, at: datetime = NOW, **more: Any) -> Tally:
+    tally.ended(Ended("report-1", phase, at, reason="Why", **more))
     return tally
 
 
-def last(phase: Phase) -> LastExecution:
-    return LastExecution(name="report-1", phase=phase, trigger="Schedule", reason="Why")
+def last(phase: Phase, **more: Any) -> LastExecution:
+    return LastExecution(name="report-1", phase=phase, trigger="Schedule", reason="Why", **more)
 
 
 BEFORE = Tally(succeeded=1, failed=2, cancelled=3, lost=4, skipped=5, missed=6, consecutive_failures=2)
@@ -38,6 +40,19 @@ BEFORE = Tally(succeeded=1, failed=2, cancelled=3, lost=4, skipped=5, missed=6, 
 )
 def test_an_outcome_counts_once(phase: Phase, expected: Tally) -> None:
     assert told(replace(BEFORE), phase) == replace(expected, last_execution=last(phase))
+
+
+def test_what_was_refused_before_it_began_is_counted_and_says_nothing_of_the_task() -> None:
+    assert told(replace(BEFORE), "Cancelled", began=False) == replace(BEFORE, cancelled=4)
+    lost = told(replace(BEFORE), "Lost", began=False)
+    assert lost.last_execution == last("Lost"), "a lost call may have run"
+
+
+def test_what_succeeded_in_part_and_what_was_retried_is_told() -> None:
+    tally = told(Tally(), "Failed", partial=True, retried=3)
+    assert tally.last_execution == last("Failed", partial=True)
+    assert told(tally, "Succeeded", retried=2).counts() == Counts(succeeded=1, failed=1, retried=5)
+    assert tally.last_execution == last("Succeeded")
 
 
 def test_failures_in_a_row_are_those_since_the_last_success() -> None:
@@ -100,7 +115,7 @@ number = st.integers(0, 10**9)
 phases = st.sampled_from(["Succeeded", "Failed", "Cancelled", "Lost"])
 tallies = st.builds(
     Tally,
-    *[number] * 7,
+    *[number] * 8,
     *[moments] * 4,
     last_execution=st.none() | phases.map(last),
     conditions=st.just(()) | st.just((Standing("Ready", "True", "R", "", None, NOW),)),

@@ -102,6 +102,7 @@ async def test_one_target_that_fails_fails_the_execution(world: World, stage: St
     await until(world, "12:00:06")
     assert stage.end_of() == ("Failed", "NonZeroExit", "1 of 3 targets failed: us (NonZeroExit).")
     assert world.status()["counts"]["failed"] == 1
+    assert world.status()["lastExecution"]["partial"] is True
     assert world.status()["consecutiveFailures"] == 1
 
 
@@ -129,6 +130,7 @@ async def test_only_what_failed_is_tried_again(world: World, stage: Stage) -> No
         ("asia", 2, "Completed"),
         ("us", 3, "Completed"),
     ]
+    assert world.status()["counts"]["retried"] == 3
 
 
 async def test_each_target_has_retries_of_its_own(world: World, stage: Stage) -> None:

@@ -47,9 +47,12 @@ class Counts(Model):
     missed: int = Field(default=0, ge=0)
     """Instants that were not started in time; a long outage adds at most 100 at once."""
 
+    retried: int = Field(default=0, ge=0)
+    """Attempts that failed and were followed by another one within the same execution."""
+
 
 class LastExecution(Model):
-    """The execution that ended last."""
+    """Of the executions that began, the one that ended last."""
 
     name: str = Field(max_length=MAX_NAME)
     """The name of the CronTaskExecution."""
@@ -62,6 +65,9 @@ class LastExecution(Model):
 
     reason: str | None = Field(default=None, max_length=64)
     """Why it ended so, in one word."""
+
+    partial: bool = False
+    """Whether it failed at some of its targets and succeeded at others."""
 
 
 class TaskStatus(Model):
@@ -129,7 +135,7 @@ class TaskStatus(Model):
     """The latest instant that was missed or skipped."""
 
     last_execution: LastExecution | None = None
-    """The execution that ended last."""
+    """The execution that ended last, of those that began: what was refused, or stopped while it waited, is none."""
 
     counts: Counts = Counts()
     """How many ended how."""
