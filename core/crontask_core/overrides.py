@@ -10,6 +10,8 @@ from copy import deepcopy
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic.alias_generators import to_camel
+
 from crontask_core.errors import FieldError
 from crontask_core.httpcall import check_action, secret_refs
 from crontask_core.model import EnvVar, Header, HttpAction, Overridable, Overrides, PodAction, TaskSpec
@@ -22,6 +24,7 @@ FIELDS: dict[str, tuple[Overridable, str]] = {
     "headers": ("Headers", "http"),
     "body": ("Body", "http"),
     "timeout_seconds": ("Timeout", ""),
+    "concurrency_policy": ("Concurrency", ""),
 }
 """For each field of `Overrides`: its word in `overridable`, and the action that has such a thing ("" for both)."""
 _PORTS = {"http": 80, "https": 443}
@@ -35,6 +38,9 @@ def overridden(spec: TaskSpec, overrides: Overrides) -> TaskSpec:
     changes: dict[str, Any] = {}
     if overrides.timeout_seconds is not None:
         changes["timeout_seconds"] = overrides.timeout_seconds
+    if overrides.concurrency_policy is not None:
+        changes |= {"concurrency_policy": overrides.concurrency_policy, "concurrency_limit": None}
+        changes |= {} if spec.group else {"queue_limit": None}
     if spec.pod is not None:
         changes["pod"] = _pod(spec.pod, overrides)
     if spec.http is not None:
@@ -54,7 +60,7 @@ def _check_allowed(spec: TaskSpec, overrides: Overrides, field: str, word: Overr
 
 
 def _path(field: str) -> str:
-    return f"spec.overrides.{'timeoutSeconds' if field == 'timeout_seconds' else field}"
+    return f"spec.overrides.{to_camel(field)}"
 
 
 def _shown(overrides: Overrides, field: str) -> object:

@@ -236,7 +236,7 @@ class ByHand:
         self._executions.finish(run, phase, reason, message)
 
     async def _begin(self, asked: Asked, run: Run, task: Task) -> None:
-        spec, load = task.spec(), self._load(task)
+        spec, load = run.spec() or task.spec(), self._load(task)
         limit = concurrency_limit(spec)
         if run.trigger == "Backfill" and limit is not None and (load.waiting or len(load.active) >= limit):
             return  # it stays as it is, and is asked for again when there is room

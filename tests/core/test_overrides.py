@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
+from pydantic.alias_generators import to_camel
 
 from crontask_core.errors import FieldError
 from crontask_core.model import Overrides, TaskSpec
 from crontask_core.overrides import FIELDS, overridden
 
-ALL_OF_A_POD = ["Env", "Args", "Timeout"]
-ALL_OF_A_CALL = ["Url", "Headers", "Body", "Timeout"]
+ALL_OF_A_POD = ["Env", "Args", "Timeout", "Concurrency"]
+ALL_OF_A_CALL = ["Url", "Headers", "Body", "Timeout", "Concurrency"]
 URL = "https://shop.test/report"
 SECRET = {"secretKeyRef": {"name": "shop", "key": "token"}}
 
@@ -73,6 +74,14 @@ def test_a_call() -> None:
     assert [(header.name, header.value) for header in result.http.headers] == [("X-Kept", "1"), ("x-mode", "fast")]
 
 
+@pytest.mark.parametrize(("group", "left"), [(None, None), ("night", 5)])
+def test_a_run_beside_others(group: str | None, left: int | None) -> None:
+    policy = {"concurrencyPolicy": "Queue", "concurrencyLimit": 2, "queueLimit": 5, "group": group}
+    spec = TaskSpec.model_validate(pod().to_body() | {name: value for name, value in policy.items() if value})
+    result = made(spec, concurrencyPolicy="Allow")
+    assert (result.concurrency_policy, result.concurrency_limit, result.queue_limit) == ("Allow", None, left)
+
+
 def test_a_credential_may_be_used_where_the_task_uses_it() -> None:
     spec = call(headers=[{"name": "Authorization", "valueFrom": SECRET}])
     result = made(spec, url="https://shop.test:443/other", headers=[{"name": "X-Token", "valueFrom": SECRET}])
@@ -87,12 +96,14 @@ SAMPLES: dict[str, Any] = {
     "headers": [{"name": "X-A", "value": "b"}],
     "body": "new",
     "timeoutSeconds": 5,
+    "concurrencyPolicy": "Allow",
 }
+NAMES = {to_camel(name): name for name in FIELDS}
 
 
 @pytest.mark.parametrize("field", SAMPLES)
 def test_what_the_task_does_not_open_is_refused(field: str) -> None:
-    word, action = FIELDS["timeout_seconds" if field == "timeoutSeconds" else field]
+    word, action = FIELDS[NAMES[field]]
     spec = (call if action == "http" else pod)([each for each in ALL_OF_A_POD + ALL_OF_A_CALL if each != word])
     with pytest.raises(FieldError) as caught:
         made(spec, **{field: SAMPLES[field]})

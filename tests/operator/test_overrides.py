@@ -63,3 +63,42 @@ async def test_a_successor_that_finds_overrides_closed_lets_the_attempt_end(worl
     await until(world, "12:01:30")
     assert world.outcomes() == [("x", "Failed", "NonZeroExit")]
     assert world.pods_made() == ["x-1"]
+
+
+@pytest.mark.parametrize("policy", ["Forbid", "Queue", "Replace"])
+async def test_a_run_by_hand_beside_others_where_the_task_permits_it(world: World, policy: str) -> None:
+    world.pod_task(schedule="0 12 * * *", concurrencyPolicy=policy, overridable=["Concurrency"])
+    world.kubelet(seconds=20)
+    world.start()
+    await until(world, "12:00:05")
+    world.by_hand("x", overrides={"concurrencyPolicy": "Allow"})
+    await until(world, "12:00:08")
+    assert world.status()["activeCount"] == 2
+    await until(world, "12:00:40")
+    assert [phase for _, phase, _ in world.outcomes()] == ["Succeeded", "Succeeded"]
+
+
+async def test_an_instant_sees_the_run_that_began_beside_others(world: World) -> None:
+    world.pod_task(schedule="*/10 * * * * *", concurrencyPolicy="Forbid", overridable=["Concurrency"])
+    world.kubelet(seconds=15)
+    world.start()
+    await until(world, "12:00:06")
+    world.by_hand("x", overrides={"concurrencyPolicy": "Allow"})
+    await until(world, "12:00:39")
+    # The instant of 12:00:10 meets two, that of 12:00:20 the one by hand, which has ended by 12:00:30.
+    assert world.pods_made()[:3] == ["t-20260301120000-1", "x-1", "t-20260301120030-1"]
+
+
+async def test_a_run_that_is_refused_is_not_the_last_execution(world: World) -> None:
+    world.pod_task(schedule="0 12 * * *", concurrencyPolicy="Forbid", history={"failed": 5})
+    world.kubelet(seconds=20)
+    world.start()
+    await until(world, "12:00:05")
+    world.by_hand("x")
+    world.by_hand("y", overrides={"concurrencyPolicy": "Allow"})
+    await until(world, "12:00:15")
+    refused = {("x", "Cancelled", "Overlap"), ("y", "Failed", "NotOverridable")}
+    assert refused <= set(world.outcomes())
+    assert world.status().get("lastExecution") is None
+    await until(world, "12:00:30")
+    assert world.status()["lastExecution"]["name"] == "t-20260301120000"

@@ -60,6 +60,9 @@ class Overrides(Model):
     timeout_seconds: int | None = Field(default=None, ge=1, le=YEAR)
     """How long each attempt may take."""
 
+    concurrency_policy: Literal["Allow"] | None = None
+    """Allow: it begins although others of the task run, and stops none of them; the limits of a group hold."""
+
 
 class Backfill(Model):
     """Past instants to be run, each once, in their order; at most 10,000 of them."""

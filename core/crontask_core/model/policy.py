@@ -9,7 +9,7 @@ from crontask_core.model.base import Model, rules
 ConcurrencyPolicy = Literal["Allow", "Forbid", "Replace", "Queue"]
 MissedPolicy = Literal["Skip", "Latest", "All"]
 DeleteAfter = Literal["Never", "Dispatch", "Success", "Finished"]
-Overridable = Literal["Env", "Args", "Url", "Headers", "Body", "Timeout"]
+Overridable = Literal["Env", "Args", "Url", "Headers", "Body", "Timeout", "Concurrency"]
 
 DEFAULT_OUTPUT_BYTES = 16_384
 MAX_OUTPUT_BYTES = 262_144
@@ -136,9 +136,10 @@ POLICY_RULES = (
         ".targets",
     ),
     (
-        "!has(self.overridable) || (has(self.pod) ? self.overridable.all(what, what in ['Env', 'Args', 'Timeout'])"
-        " : self.overridable.all(what, what in ['Url', 'Headers', 'Body', 'Timeout']))",
-        "a pod has Env, Args and Timeout to override, a call has Url, Headers, Body and Timeout; remove the others",
+        "!has(self.overridable) || self.overridable.all(what, what in ['Timeout', 'Concurrency'] ||"
+        " (has(self.pod) ? what in ['Env', 'Args'] : what in ['Url', 'Headers', 'Body']))",
+        "a pod has Env and Args to override, a call has Url, Headers and Body, both Timeout and Concurrency;"
+        " remove the others",
         ".overridable",
     ),
 )

@@ -131,8 +131,11 @@ class TaskSpec(Model):
     succeeded), Finished (no instant is to come, and nothing runs or waits).
     """
 
-    overridable: list[Overridable] = Field(default=[], max_length=6, json_schema_extra=NAMES_ONCE)
-    """What an execution made by hand may override: Env, Args, Url, Headers, Body, Timeout; nothing by default."""
+    overridable: list[Overridable] = Field(default=[], max_length=7, json_schema_extra=NAMES_ONCE)
+    """
+    What an execution made by hand may override: Env, Args, Url, Headers, Body, Timeout, Concurrency; nothing by
+    default.
+    """
 
     targets: list[ObjectName] = Field(default=[], max_length=100, json_schema_extra=NAMES_ONCE)
     """Names of CronTaskTargets: each attempt runs a pod at each of them, and the execution succeeds if all do."""
