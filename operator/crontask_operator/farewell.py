@@ -12,6 +12,8 @@ from datetime import timedelta
 import structlog
 
 from crontask_core.names import Key
+from crontask_core.planning.dependencies import Dependencies
+from crontask_core.planning.farewell import Farewell as Verdict
 from crontask_core.planning.farewell import FarewellObservation, judge_farewell
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
@@ -26,7 +28,7 @@ LONGEST_WAIT = 300.0
 log = structlog.get_logger(__name__)
 
 
-def observe(task: Task) -> FarewellObservation:
+def observe(task: Task, dependencies: Dependencies) -> FarewellObservation:
     """What is known of the task."""
     tally, runs = task.tally, task.runs.values()
     return FarewellObservation(
@@ -42,6 +44,7 @@ def observe(task: Task) -> FarewellObservation:
         unsaved=bool(task.unsaved) or any(not run.stored for run in runs),
         untold=tally.outbox is not None and bool(tally.outbox.pending),
         owns=any(run.kept_seconds is None for run in runs),
+        awaited=bool(dependencies.children(task.key)),
     )
 
 
@@ -69,12 +72,15 @@ class Farewell:
         """Has the task deleted if it is time. Until it is gone, or edited, it starts nothing more."""
         if task.delete_after == "Never":
             return
-        verdict = judge_farewell(observe(task))
+        verdict = self._judge(task)
         if verdict != "Stay":
             task.wake_at = None
         if verdict == "Go" and task.key not in self._going and not self._is_needed(task.key):
             self._going.add(task.key)
             self._crew.submit(lambda: self._delete(task, 1))
+
+    def _judge(self, task: Task) -> Verdict:
+        return judge_farewell(observe(task, self._index.dependencies))
 
     async def _delete(self, task: Task, tries: int) -> None:
         problem = "it was changed again and again"
@@ -95,7 +101,7 @@ class Farewell:
         asyncio.get_running_loop().call_later(wait, self._crew.submit, lambda: self._delete(task, tries + 1))
 
     def _is_still_to_go(self, task: Task) -> bool:
-        return self._index.tasks.get(task.key) is task and judge_farewell(observe(task)) == "Go"
+        return self._index.tasks.get(task.key) is task and self._judge(task) == "Go"
 
     async def _is_gone(self, task: Task) -> bool:
         """Deletes this very state of the task; also True where it is not what was judged."""

@@ -114,6 +114,7 @@ class Tasks:
             self._recorder.not_ready(task, now)
         if is_new or self._index.dependencies.parents(key) != was_parents:
             self._review_others(key, now)
+            self._tell_parents(key, was_parents, now)
         if status.observed_generation != task.generation or was_problem != bool(task.problem):
             self._statuses.touch(task)
         return task
@@ -214,6 +215,19 @@ class Tasks:
         concerned |= dependencies.entangled(key) - self._circles
         for other in (concerned | set(dependencies.children(key))) - {key}:
             self.review(other, now)
+
+    def _tell_parents(self, child: Key, were: Iterable[Key], now: datetime) -> None:
+        """A task runs after others than before: those that delete themselves stay meanwhile, and go afterwards."""
+        dependencies = self._index.dependencies
+        are = dependencies.parents(child)
+        for key in {*were, *are}:
+            task = self._index.tasks.get(key)
+            if task is None or task.delete_after == "Never":
+                continue
+            if key in are:
+                self.review(key, now)
+            elif not dependencies.children(key):
+                self._statuses.touch(task)
 
     def seen_at_take_over(self, body: dict[str, Any], now: datetime) -> None:
         """A task exists in this state, its status included: what a standby saw of it long ago counts no more."""
@@ -379,10 +393,12 @@ class Tasks:
         if task is None or task.uid != uid:
             return
         self._index.remove_task(key)
+        was_parents = self._index.dependencies.parents(key)
         self._index.dependencies.put(key, ())
         self._circles.discard(key)
         self._companions.follow(key, None)
         self._review_others(key, now)
+        self._tell_parents(key, was_parents, now)
         for run in list(task.runs.values()):
             if run.kept_seconds is None:
                 self._executions.drop(run)

@@ -174,7 +174,10 @@ ACCEPTED: list[tuple[str, Body]] = [
     ("everything that was missed", task(missed={"policy": "All", "withinSeconds": 3600, "limit": 100})),
     ("a pause with an end", task(suspend=False, suspendUntil=LATE)),
     ("all that a pod can override", task(overridable=["Env", "Args", "Timeout", "Concurrency"])),
-    ("all that a call can override", task(pod=None, http=CALL, overridable=["Url", "Body", "Timeout", "Concurrency"])),
+    (
+        "all that a call can override",
+        task(pod=None, http=CALL, overridable=["Url", "Headers", "Body", "Timeout", "Concurrency"]),
+    ),
     ("every way and moment to tell", notify(when=["Failure", "Recovery", "Keyword"], after=3, keyword="oom", **SLACK)),
     ("every failure to tell", notify(when=["Started", "Failure"], after=3, repeat=True, **SLACK)),
     ("a token of a ServiceAccount", task(pod=None, http=CALL | {"auth": {"serviceAccountToken": {"audience": "a"}}})),

@@ -17,6 +17,7 @@ NEW = FarewellObservation(
     unsaved=False,
     owns=False,
     untold=False,
+    awaited=False,
 )
 DONE = replace(NEW, comes=False, dispatched=True, succeeded=True)
 ROWS = [
@@ -33,6 +34,8 @@ ROWS = [
     ("something runs or waits", "Finished", replace(DONE, busy=True), "Stay"),
     ("paused tasks wait for whoever paused them", "Finished", replace(DONE, paused=True), "Stay"),
     ("all is done", "Finished", DONE, "Go"),
+    ("another task runs after it", "Finished", replace(DONE, awaited=True), "Stay"),
+    ("it goes on while another task runs after it", "Success", replace(DONE, comes=True, awaited=True), "Stay"),
     ("all has passed, nothing was run", "Finished", replace(DONE, dispatched=False, succeeded=False), "Go"),
     ("run by hand only, and not yet", "Finished", replace(NEW, comes=False, came=False), "Stay"),
     ("run by hand only, and done", "Finished", replace(DONE, came=False), "Go"),

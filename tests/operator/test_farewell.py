@@ -18,6 +18,10 @@ def exists(world: World) -> bool:
     return bool(world.server.all(TASKS))
 
 
+def names(world: World) -> list[str]:
+    return sorted(body["metadata"]["name"] for body in world.server.all(TASKS))
+
+
 def told(world: World, reason: str) -> int:
     return [told for told, _ in world.events()].count(reason)
 
@@ -207,7 +211,7 @@ async def test_a_refusal_is_told_and_the_task_rests(world: World) -> None:
 
 
 @pytest.mark.parametrize("killed", [False, True])
-async def test_what_runs_after_it_still_does(world: World, killed: bool) -> None:
+async def test_what_runs_after_it_still_does_and_keeps_it(world: World, killed: bool) -> None:
     world.pod_task(schedule="0 12 * * *", deleteAfter="Success", history={"ttlSeconds": 0})
     world.task("child", schedule=None, after=[{"task": "t"}])
     world.kubelet(seconds=3)
@@ -219,6 +223,31 @@ async def test_what_runs_after_it_still_does(world: World, killed: bool) -> None
         await world.crash()
         world.start("b")
     await until(world, "12:00:40")
-    assert [body["metadata"]["name"] for body in world.server.all(TASKS)] == ["child"]
+    assert names(world) == ["child", "t"]
     assert len(world.receiver.keys()) == 1
     assert [phase for name, phase, _ in world.outcomes() if name.startswith("child-")] == ["Succeeded"]
+    world.server.remove(TASKS, "child")
+    await until(world, "12:00:50")
+    assert names(world) == []
+
+
+async def test_a_chain_goes_from_its_end(world: World) -> None:
+    world.task("a", schedule="0 12 * * *", deleteAfter="Finished", endAt="2026-03-01T12:00:30Z")
+    world.task("b", schedule=None, after=[{"task": "a"}], deleteAfter="Finished")
+    world.task("c", schedule=None, after=[{"task": "b"}], deleteAfter="Finished")
+    world.start()
+    await until(world, "12:00:40")
+    assert names(world) == []
+    assert len(world.receiver.keys()) == 3
+
+
+async def test_it_goes_on_while_another_one_runs_after_it_and_goes_when_that_lets_go(world: World) -> None:
+    world.task(schedule="*/10 * * * * *", deleteAfter="Success")
+    world.task("child", schedule=None, after=[{"task": "t"}])
+    world.start()
+    await until(world, "12:00:25")
+    called = world.receiver.keys()
+    assert [key[:2] for key in called].count("t-") == 3
+    world.server.edit(TASKS, "child", {"spec": {"schedule": "@manual", "after": None}})
+    await until(world, "12:00:29")
+    assert names(world) == ["child"]

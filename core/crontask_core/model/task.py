@@ -128,7 +128,7 @@ class TaskSpec(Model):
     delete_after: DeleteAfter = "Never"
     """
     When the task is deleted by itself: Never, Dispatch (its first execution has been sent), Success (one has
-    succeeded), Finished (no instant is to come, and nothing runs or waits).
+    succeeded), Finished (no instant is to come, and nothing runs or waits). Not while others name it in `after`.
     """
 
     overridable: list[Overridable] = Field(default=[], max_length=7, json_schema_extra=NAMES_ONCE)

@@ -28,6 +28,8 @@ class FarewellObservation:
     """Whether an execution runs that the deletion would take along."""
     untold: bool
     """Whether a notification waits to be delivered: it is kept in the task's status."""
+    awaited: bool
+    """Whether another task runs after it, and would have nothing left to run after."""
 
 
 Farewell = Literal["Stay", "Rest", "Go"]
@@ -36,7 +38,7 @@ Farewell = Literal["Stay", "Rest", "Go"]
 
 def judge_farewell(seen: FarewellObservation) -> Farewell:
     """What the task is to do."""
-    if not _is_over(seen):
+    if seen.awaited or not _is_over(seen):
         return "Stay"
     return "Rest" if seen.unsaved or seen.owns or seen.untold else "Go"
 
