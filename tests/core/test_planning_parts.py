@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from crontask_core.model import Attempt
 from crontask_core.model.execution import MAX_ATTEMPTS_KEPT, MAX_MESSAGE
 from crontask_core.planning.execution import Finish
-from crontask_core.planning.parts import PartEnd, joint_attempts, joint_end, joint_output
+from crontask_core.planning.parts import PartEnd, joint_attempts, joint_end, joint_output, split_output
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -102,3 +102,15 @@ def test_no_more_than_the_limit_and_all_of_it_where_there_is_room(texts: list[st
     whole = joint_output(outputs, 10_000)
     assert (told, cut) == whole if not cut else len(told) <= len(whole[0])
     assert all(f"==> {target} <==\n{text.removesuffix(chr(10))}" in whole[0] for target, text in outputs if text)
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), st.text("xy\n =>", max_size=20), max_size=4))
+def test_what_was_put_together_comes_apart(texts: dict[str, str]) -> None:
+    told, _ = joint_output(texts.items(), 10_000)
+    assert split_output(told, texts.keys()) == {at: text.removesuffix("\n") for at, text in texts.items() if text}
+
+
+def test_a_line_like_ours_that_somebody_has_written_is_text() -> None:
+    told, _ = joint_output([("a", "1\n==> c <==\n==> a <==\n2"), ("b", "3")], 1000)
+    assert split_output(told, {"a", "b"}) == {"a": "1\n==> c <==\n==> a <==\n2", "b": "3"}
+    assert split_output("no line of ours", {"a"}) == {}

@@ -100,7 +100,8 @@ class Notify(Model):
     """
     When: Failure (`after` executions in a row failed or were lost), Recovery (the first success after so many),
     Success, Always (each end), Started (each begin), Late (begun `lateSeconds` after its instant or later), Missed
-    (instants that were not started in time), Disabled (by disableAfterFailures), Keyword (the output matches `keyword`).
+    (instants that were not started in time), Disabled (by disableAfterFailures), Keyword (`keyword` matches the
+    output).
     """
 
     after: int = Field(default=1, ge=1, le=1000)

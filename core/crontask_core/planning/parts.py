@@ -4,7 +4,7 @@ Each target is one part with attempts, retries and an end of its own
 (`plan_execution`); the whole has ended when all of them have.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from crontask_core.model import Attempt, Phase
@@ -68,3 +68,16 @@ def joint_output(outputs: Iterable[tuple[str, str]], limit: int) -> tuple[str, b
     joint = "\n".join(head + kept[head].decode(errors="ignore").removesuffix("\n") for head, _ in said).encode()
     cut = len(joint) > limit or any(len(kept[head]) < len(text) for head, text in said)
     return joint[:limit].decode(errors="ignore"), cut
+
+
+def split_output(output: str, targets: Collection[str]) -> dict[str, str]:
+    """What each of the targets has said in a joint output; those that said nothing are left out."""
+    said: dict[str, list[str]] = {}
+    at = ""
+    for line in output.split("\n"):
+        named = line[len("==> ") : -len(" <==")] if line.startswith("==> ") and line.endswith(" <==") else ""
+        if named in targets and named not in said:
+            at, said[named] = named, []
+        elif at:
+            said[at].append(line)
+    return {target: "\n".join(lines) for target, lines in said.items()}

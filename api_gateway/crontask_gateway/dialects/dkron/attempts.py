@@ -1,8 +1,10 @@
 """An execution's attempts, each of which is an execution for Dkron; one `group` ties those of a run together."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 from crontask_core.model import Attempt
+from crontask_core.planning.parts import split_output
 from crontask_gateway import gotime
 from crontask_gateway.dialects.dkron.actions import MISSING
 from crontask_gateway.dialects.dkron.wire import NEVER, ExecutionOut, JobOut
@@ -13,12 +15,12 @@ _WRONG_STATUS = "received response code does not match the expected code"
 _WRONG_BODY = "received response body did not match the expected body"
 
 
-def from_execution(run: Run, job: JobOut, node: str) -> list[ExecutionOut]:
+def from_execution(run: Run, job: JobOut, node: str, taken: str = "") -> list[ExecutionOut]:
     """The attempts, oldest first; one that has not begun where there is none yet, none where there never will be.
 
-    `job` is the run's job, `node` what the one virtual server is called. An id is that of the second in which the
-    run was made, not of the attempt's start as upstream: it stays what it is while the run goes on, and no two
-    attempts share one.
+    `job` is the run's job, `node` what the one virtual server is called, `taken` what is shown in place of outputs
+    that a processor has taken. An id is that of the second in which the run was made, not of the attempt's start as
+    upstream: it stays what it is while the run goes on, and no two attempts share one.
     """
     known = run.known
     began = known.attempts or known.started_at is not None
@@ -27,6 +29,7 @@ def from_execution(run: Run, job: JobOut, node: str) -> list[ExecutionOut]:
     # Kubernetes tells the second in which the run was made; what is below it is drawn from the run's name.
     group = gotime.nanos(run.created.replace(microsecond=0)) + _draw(run.key.name, gotime.SECOND)
     attempts = known.attempts or [Attempt(number=1, started_at=known.started_at, finished_at=known.finished_at)]
+    outputs = _outputs(known.output or "", attempts)
     found = []
     for place, attempt in enumerate(attempts):
         # Targets share a number; of very many attempts some are no longer listed.
@@ -34,22 +37,37 @@ def from_execution(run: Run, job: JobOut, node: str) -> list[ExecutionOut]:
         latest = place == len(attempts) - 1
         ended = attempt.finished_at or (known.finished_at if run.ended else None)
         start = attempt.started_at or run.created
-        success = attempt.reason == "Completed" or (latest and attempt.reason is None and known.phase == "Succeeded")
-        told = known.output or "" if latest else ""
+        good = attempt.reason == "Completed" or (latest and attempt.reason is None and known.phase == "Succeeded")
+        told = outputs[place] if good or ended is None else _failure(run, job, attempt, outputs[place])
         found.append(
             ExecutionOut(
                 id=f"{group + nth}-{node}",
                 job_name=job.name,
                 started_at=gotime.nanos(start),
                 finished_at=NEVER if ended is None else gotime.nanos(ended),
-                success=success and ended is not None,
-                output=told if ended is None or success else _failure(run, job, attempt, told),
+                success=good and ended is not None,
+                output=taken if taken and _ran(attempt) else told,
                 node_name=node,
                 group=group,
                 attempt=attempt.number,
             )
         )
     return found
+
+
+def _outputs(output: str, attempts: Sequence[Attempt]) -> list[str]:
+    """What each attempt has written of an output: that of the last is kept, with targets of the last at each."""
+    last = {attempt.target or "": place for place, attempt in enumerate(attempts)}
+    said = split_output(output, last.keys() - {""}) or {"": output}
+    return [
+        said.get(attempt.target or "", "") if last[attempt.target or ""] == place else ""
+        for place, attempt in enumerate(attempts)
+    ]
+
+
+def _ran(attempt: Attempt) -> bool:
+    """Whether a pod of it has run to its end, so that somebody has taken what it wrote."""
+    return attempt.exit_code is not None or attempt.reason == "Completed"
 
 
 def _draw(text: str, below: int) -> int:

@@ -1,5 +1,7 @@
 """What Dkron counts of a job, from the task's status; the document holds what is to be added to it.
 
+Upstream counts attempts; the operator counts runs, and the attempts that another one followed. A run is judged by the
+last attempt at each of its targets, of which Dkron's nodes are the nearest thing.
 The operator's counts only grow. That a client has them begin anew, or brings a
 job with a past from elsewhere, is a difference to the counts of that moment.
 """
@@ -27,7 +29,7 @@ def shown(job: Job) -> Body:
         "error_count": max(0, failed + _number(counted, "error_count")),
         "last_success": success,
         "last_error": error,
-        "status": _status(run["phase"], success, error, kept) if known else kept,
+        "status": _status(run, success, error, kept) if known else kept,
     }
 
 
@@ -68,15 +70,17 @@ def _last(at: str | None, counted: Body, which: str) -> int | None:
 
 
 def _counts(status: Body) -> tuple[int, int]:
-    """Executions that succeeded, and that failed; what was stopped or refused before it began is neither."""
+    """Successes, and failed attempts; what was stopped or refused before it began is neither."""
     counts = status.get("counts") or {}
-    return counts.get("succeeded", 0), sum(counts.get(name, 0) for name in ("failed", "lost"))
+    return counts.get("succeeded", 0), sum(counts.get(name, 0) for name in ("failed", "lost", "retried"))
 
 
-def _status(phase: str, success: int | None, error: int | None, kept: str) -> str:
-    """What the last execution says; where that was stopped or refused before it began, the one before it."""
-    if phase != "Cancelled":
-        return "success" if phase == "Succeeded" else "failed"
+def _status(run: Body, success: int | None, error: int | None, kept: str) -> str:
+    """What the last execution says; where that was stopped, the one before it."""
+    if run["phase"] == "Succeeded":
+        return "success"
+    if run["phase"] != "Cancelled":
+        return "partially_failed" if run.get("partial") else "failed"
     if success is None and error is None:
         return kept
     return "success" if error is None or (success is not None and success > error) else "failed"

@@ -4,10 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from crontask_core.model import Overrides
 from crontask_gateway.dialects.dkron import extras, listing
 from crontask_gateway.dialects.dkron.checks import check, check_parent
 from crontask_gateway.dialects.dkron.errors import Told
+from crontask_gateway.dialects.dkron.processors import marker
 from crontask_gateway.dialects.dkron.replies import answered
+from crontask_gateway.dialects.dkron.rules import BESIDE
+from crontask_gateway.dialects.dkron.tags import NO_NODE
 from crontask_gateway.dialects.dkron.translate import from_execution, from_task, steady, to_task
 from crontask_gateway.dialects.dkron.wire import ExecutionOut, JobIn
 from crontask_gateway.dialects.dkron.words import parent_of
@@ -18,6 +22,7 @@ from crontask_gateway.naming import Naming
 from crontask_gateway.store import Change, Job, Run
 
 DISABLED = "the job is disabled; toggle it first"
+NOWHERE = "no node has the tags of the job"
 AT_ONCE = 16
 """So many jobs of a restore are stored at a time."""
 
@@ -83,18 +88,27 @@ async def _is_put(request: Request, job: JobIn) -> bool:
 async def run(request: Request, job: Job) -> Run:
     """Has a job run now.
 
-    Raises Told for one that is disabled, which upstream's scheduler does not know; it knows no job that runs after
-    another, and runs it disabled or not.
+    Raises Told for one whose tags no target fulfils, and for one that is disabled, which upstream's scheduler does not
+    know; it knows no job that runs after another, and runs it disabled or not.
     """
     if job.spec.get("suspend") and not parent_of(job):
         raise Told(DISABLED)
-    return await request.deps.store.trigger(job.key)
+    if job.spec.get("targets") == [NO_NODE]:
+        raise Told(NOWHERE)
+    return await request.deps.store.trigger(job.key, _beside_others(job))
+
+
+def _beside_others(job: Job) -> Overrides | None:
+    """Upstream heeds `forbid` for ticks alone; who runs a job by hand runs it, unless kubectl has closed that."""
+    if job.spec.get("concurrencyPolicy", "Allow") == "Allow" or BESIDE not in (job.spec.get("overridable") or ()):
+        return None
+    return Overrides(concurrency_policy="Allow")
 
 
 def executions(request: Request, job: Job, runs: Sequence[Run]) -> list[ExecutionOut]:
     """The attempts of all runs."""
-    found, node = steady(job), request.deps.options.node
-    return [each for each_run in runs for each in from_execution(each_run, found, node)]
+    found, node, taken = steady(job), request.deps.options.node, marker(job)
+    return [each for each_run in runs for each in from_execution(each_run, found, node, taken)]
 
 
 async def members(request: Request) -> list[dict[str, Any]]:

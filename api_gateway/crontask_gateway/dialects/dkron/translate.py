@@ -24,7 +24,10 @@ from crontask_gateway.dialects.dkron.actions import (
 )
 from crontask_gateway.dialects.dkron.attempts import from_execution
 from crontask_gateway.dialects.dkron.counters import cleared, restored, shown
+from crontask_gateway.dialects.dkron.notifications import ways, with_ways
 from crontask_gateway.dialects.dkron.options import Options
+from crontask_gateway.dialects.dkron.processors import history
+from crontask_gateway.dialects.dkron.rules import MAX_RETRIES, NEW, fitting, placed, rules
 from crontask_gateway.dialects.dkron.upcoming import next_of
 from crontask_gateway.dialects.dkron.wire import NEVER, JobIn, JobOut
 from crontask_gateway.dialects.dkron.words import kept_words, parent_of, schedule_of, words
@@ -35,24 +38,16 @@ from crontask_gateway.store import Change, Job
 
 __all__ = ["Options", "from_execution", "from_task", "steady", "to_change", "to_task"]
 
-MAX_RETRIES = 100
-"""What the spec takes; a greater number is kept, shown, and counts as this."""
 _EARLIEST = gotime.instant("1970-01-01T00:00:00Z")
-_NEW: Body = {
-    "missed": {"policy": "Skip"},
-    "history": {"successful": 100, "failed": 100, "outputBytes": 256_000},
-    "retry": {"limit": 0, "backoff": {"kind": "Linear", "initialSeconds": 0.5, "maxSeconds": 10}},
-}
-"""What a new task has beside what its job says, as near to upstream as can be; from then on it is kubectl's."""
 _OURS = (
     "schedule", "grammar", "timeZone", "startAt", "endAt", "suspend", "concurrencyPolicy", "retry", "after",
-    "deleteAfter", *FIELDS,
+    "deleteAfter", "targets", "history", "notify", *FIELDS,
 )  # fmt: skip
 
 
 def to_task(job: JobIn, was: Job | None, naming: Naming, options: Options, *, restore: bool = False) -> Change:
     """What the store is to hold of a checked job. Counters of the client count only in a `restore`."""
-    old: Body = was.spec if was else _NEW
+    old: Body = was.spec if was else NEW
     made = action(job, image=options.image, images=options.images, secret=naming.name)
     if was is not None and read_action(was.spec, kept_words(was), naming.name) == (job.executor, job.executor_config):
         # Sent back as it was read: what kubectl has added stays, and so does what a client cannot see.
@@ -61,11 +56,17 @@ def to_task(job: JobIn, was: Job | None, naming: Naming, options: Options, *, re
     else:
         made.fields = laid_over(old, made.fields, naming.name)
     spec = {name: value for name, value in old.items() if name not in _OURS}
-    spec |= _timing(job, was, naming) | _rules(job, old) | made.fields
+    spec |= _timing(job, was, naming) | rules(job, old) | placed(job, was, options) | made.fields
+    collected = options.logs_collected and "pod" in spec
+    if kept := history(collected, job.processors, old.get("history") or {}, was):
+        spec["history"] = kept
+    notify, told = with_ways(old.get("notify") or [], _told_of(was), ways(job, options.notify, options.node))
+    spec |= {"notify": notify} if notify or "notify" in old else {}
     counted = restored(job, was) if restore else (was.document.get("counted") if was else None)
+    document = {"job": words(job), "counted": counted, "told": told}
     return Change(
-        spec=_fitting(spec, old, job, options),
-        document={"job": words(job)} | ({"counted": counted} if counted else {}),
+        spec=fitting(spec, old),
+        document={name: value for name, value in document.items() if value or name == "job"},
         secrets=_secrets(made, was, naming),
     )
 
@@ -160,42 +161,10 @@ def _bound(spec: Body, name: str, kept: JobIn) -> int | None:
     return now
 
 
-def _rules(job: JobIn, old: Body) -> Body:
-    """Concurrency, retries, pause, and the end of it all."""
-    policy = old.get("concurrencyPolicy", "Allow")
-    forbid = policy if policy != "Allow" else "Forbid"  # Dkron knows one word for all that is not "allow"
-    return {
-        "suspend": job.disabled,
-        "concurrencyPolicy": forbid if job.concurrency == "forbid" else "Allow",
-        "retry": (old.get("retry") or _NEW["retry"]) | {"limit": min(job.retries, MAX_RETRIES)},
-        "deleteAfter": "Success" if job.ephemeral else _never(old.get("deleteAfter", "Never")),
-    }
-
-
-def _never(before: str) -> str:
-    """Another `deleteAfter` than that of `ephemeral` is kubectl's."""
-    return "Never" if before == "Success" else before
-
-
-def _fitting(spec: Body, old: Body, job: JobIn, options: Options) -> Body:
-    """The spec without what kubectl had added to another one, and which the API server would refuse in this."""
-    if spec["concurrencyPolicy"] == "Allow":
-        spec.pop("concurrencyLimit", None)
-        spec.pop("queueLimit", None) if "group" not in spec else None
-    if spec["suspend"]:
-        spec.pop("suspendUntil", None)
-    if ("pod" in spec) != ("pod" in old):
-        spec.pop("overridable", None)
-    if "pod" not in spec:
-        spec.pop("targets", None)
-    elif wanted := [options.targets[tag] for tag in _tags(job) if tag in options.targets]:
-        spec["targets"] = list(dict.fromkeys(wanted))
-    return spec
-
-
-def _tags(job: JobIn) -> list[str]:
-    """`key=value` of each tag, without the count of nodes after the colon."""
-    return [f"{key}={str(value).partition(':')[0]}" for key, value in (job.tags or {}).items()]
+def _told_of(was: Job | None) -> list[str]:
+    """The digests of those entries of `notify` that are the configuration's."""
+    held = was.document.get("told") if was else None
+    return held if isinstance(held, list) else []
 
 
 def _secrets(made: Action, was: Job | None, naming: Naming) -> Mapping[str, bytes] | None:

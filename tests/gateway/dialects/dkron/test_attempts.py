@@ -137,3 +137,33 @@ def test_what_was_skipped_is_no_execution() -> None:
         phase="Cancelled", reason="Stopped", attempts=[SECOND], startedAt=SECOND["startedAt"], finishedAt=ended
     )
     assert (stopped.success, stopped.finished_at) == (False, gotime.instant(ended))
+
+
+AT_EU = FIRST | {"target": "eu", "reason": "NonZeroExit", "exitCode": 3}
+AT_US = FIRST | {"target": "us", "reason": "Completed", "exitCode": 0}
+AGAIN_AT_EU = AT_EU | {"number": 2, "finishedAt": "2030-01-02T03:04:09Z"}
+
+
+def test_b11_each_target_is_an_execution_of_the_group_with_an_output_of_its_own() -> None:
+    told = "==> eu <==\nbad\n==> us <==\ngood"
+    eu, us = shown(phase="Failed", reason="NonZeroExit", attempts=[AT_EU, AT_US], output=told)
+    assert (eu.group, eu.attempt, eu.success, eu.output) == (us.group, 1, False, "exit status 3\nbad")
+    assert (us.attempt, us.success, us.output) == (1, True, "good")
+    assert eu.id != us.id
+
+
+def test_of_the_attempts_at_a_target_the_last_one_has_the_output() -> None:
+    attempts = [AT_EU, AT_US, AGAIN_AT_EU]
+    found = shown(phase="Failed", reason="NonZeroExit", attempts=attempts, output="==> eu <==\nbad")
+    assert [each.output for each in found] == ["exit status 3", "", "exit status 3\nbad"]
+    assert len({each.id for each in found}) == 3
+
+
+def test_an_output_that_a_processor_has_taken_is_its_marker() -> None:
+    refused = FIRST | {"reason": "ImagePull", "message": "no such image"}
+    ran = [FAILED, FIRST | {"reason": "Completed"}]
+    for attempts, told in ((ran, ["taken", "taken"]), ([refused], ["no such image"])):
+        found = from_execution(run(phase="Failed", attempts=attempts), SHELL, "crontask", "taken")
+        assert [each.output for each in found] == told
+    (going,) = from_execution(run(phase="Running", attempts=[SECOND | {"number": 1}]), SHELL, "crontask", "taken")
+    assert going.output == ""

@@ -2,19 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from fakes import stages
-from fakes.dkron import NEVER, Dkron
-from fakes.served import Answer
+from fakes.dkron import NEVER
+from fakes.whole import Whole
 from fakes.world import World, until
 
 from crontask_core.httpcall import CallError, CallFacts, Reason
-from crontask_gateway.replica import Replica
-from crontask_kube.resources import PODS
+from crontask_kube.resources import PODS, TASKS
 
 pytestmark = pytest.mark.looptime
 
@@ -22,67 +18,11 @@ CALL: dict[str, Any] = {"executor": "http", "executor_config": {"method": "GET",
 EVERY_TEN = "*/10 * * * * *"
 
 
-class Whole(Dkron):
-    """Dkron's API on a world, both of which begin with the first request: only then time is virtual."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self._replica = Replica(
-            world.connect("gateway")[0],
-            world.clock,
-            namespaces=["default"],
-            dialects=["dkron"],
-            lease_namespace=stages.LEASES_IN,
-            identity="gw",
-            cache_bytes=1_000_000,
-        )
-        self._running: asyncio.Task[None] | None = None
-        super().__init__(cast(stages.Stage, SimpleNamespace(store=self._replica.store, clock=world.clock)))
-
-    async def ask(self, *args: Any, **more: Any) -> Answer:
-        if self._running is None:
-            self.world.start()
-            self._running = asyncio.create_task(self._replica.run())
-            await stages.until(lambda: not self._replica.problem())
-        return await super().ask(*args, **more)
-
-    async def close(self) -> None:
-        if self._running is not None:
-            self._running.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._running
-        await self.world.close()
-
-    async def job(self, name: str = "job") -> dict[str, Any]:
-        found: dict[str, Any] = (await self.get(f"/jobs/{name}")).json
-        return found
-
-    async def executions(self, name: str = "job") -> list[dict[str, Any]]:
-        """Oldest first."""
-        found: list[dict[str, Any]] = (await self.get(f"/jobs/{name}/executions?_order=ASC")).json
-        return found
-
-    async def told(self, name: str = "job") -> list[tuple[str, bool, str]]:
-        """Of each execution: when it began, whether it succeeded, its output."""
-        day = "2026-03-01T"
-        return [
-            (each["started_at"].removeprefix(day)[:8], each["success"], each.get("output", ""))
-            for each in await self.executions(name)
-        ]
-
-
 @pytest.fixture
 async def dkron() -> AsyncIterator[Whole]:
     made = Whole(World())
     yield made
     await made.close()
-
-
-def output(world: World, text: str) -> None:
-    """What the pods that there are have printed."""
-    for name in [pod["metadata"]["name"] for pod in world.server.all(PODS)]:
-        world.server.edit(PODS, name, {"spec": {"nodeName": "n"}})
-        world.server.logs["default", name, "main"] = text.encode()
 
 
 async def test_b14_b15_a_tick_during_an_execution_is_skipped_without_a_trace(dkron: Whole) -> None:
@@ -175,7 +115,7 @@ async def test_b19_a_call_without_url_or_method_fails_in_a_pod_that_says_so(dkro
     await asyncio.sleep(1)
     (pod,) = dkron.world.server.all(PODS)
     assert f"{missing} is empty" in str(pod["spec"]["containers"][0])
-    output(dkron.world, f"{missing} is empty")
+    dkron.says(f"{missing} is empty")
     dkron.world.end_pod(pod["metadata"]["name"], 1)
     await asyncio.sleep(2)
     assert [told[1:] for told in await dkron.told()] == [(False, f"{missing} is empty")]
@@ -187,7 +127,7 @@ async def test_b21_a_command_that_fails_tells_its_status_before_its_output(dkron
     await asyncio.sleep(1)
     (busy,) = (await dkron.get("/busy")).json
     assert (busy["job_name"], busy["finished_at"]) == ("job", NEVER)
-    output(dkron.world, "said")
+    dkron.says("said")
     dkron.world.end_pod(dkron.world.pods_made()[0], 1)
     await asyncio.sleep(2)
     (ended,) = await dkron.executions()
@@ -207,7 +147,8 @@ async def test_b11_retries_are_executions_of_a_group_and_the_last_one_counts(dkr
     assert [(each["attempt"], each["success"]) for each in found] == [(1, False), (2, False), (3, True)]
     assert len({each["group"] for each in found}) == 1
     assert len({each["id"] for each in found}) == 3
-    assert (await dkron.job())["status"] == "success"
+    job = await dkron.job()
+    assert (job["status"], job["success_count"], job["error_count"]) == ("success", 1, 2)
     assert len(await dkron.executions("child")) == 1
 
 
@@ -222,6 +163,7 @@ async def test_b11_a_run_whose_attempts_all_fail_has_failed_and_runs_no_child(dk
     job = await dkron.job()
     assert (job["status"], job["last_success"], job["last_error"] is not None) == ("failed", None, True)
     assert (len(await dkron.executions()), await dkron.executions("child")) == (2, [])
+    assert (job["success_count"], job["error_count"]) == (0, 2)
 
 
 async def test_children_run_one_level_after_the_other(dkron: Whole) -> None:
@@ -240,13 +182,23 @@ async def test_children_run_one_level_after_the_other(dkron: Whole) -> None:
     assert [success for _, success, _ in await dkron.told("off")] == [True]
 
 
-async def test_a_run_by_hand_beside_another_one_of_a_job_that_forbids_it_is_told_to_have_failed(dkron: Whole) -> None:
+async def test_a_run_by_hand_disregards_forbid(dkron: Whole) -> None:
     await dkron.stored("job", schedule="@manually", concurrency="forbid")
     assert [(await dkron.post("/jobs/job")).status for _ in range(2)] == [202, 202]
     await asyncio.sleep(1)
+    assert len((await dkron.get("/busy")).json) == len(dkron.world.pods_made()) == 2
+
+
+async def test_a_run_by_hand_that_kubectl_has_forbidden_is_told_to_have_failed(dkron: Whole) -> None:
+    await dkron.stored("job", schedule="@manually", concurrency="forbid")
+    dkron.world.server.edit(TASKS, "dkron-job", {"spec": {"overridable": []}})
+    await asyncio.sleep(1)
+    assert [(await dkron.post("/jobs/job")).status for _ in range(2)] == [202, 202]
+    await asyncio.sleep(1)
     ended = [each for each in await dkron.executions() if each["finished_at"] != NEVER]
-    assert [(each["success"], bool(each["output"])) for each in ended] == [(False, True)]  # upstream runs both
-    assert ((await dkron.job())["error_count"], len((await dkron.get("/busy")).json)) == (0, 1)
+    assert [(each["success"], bool(each["output"])) for each in ended] == [(False, True)]
+    job = await dkron.job()
+    assert (job["error_count"], job["status"], len((await dkron.get("/busy")).json)) == (0, "", 1)
 
 
 async def test_an_ephemeral_job_goes_after_its_first_success(dkron: Whole) -> None:
@@ -258,6 +210,16 @@ async def test_an_ephemeral_job_goes_after_its_first_success(dkron: Whole) -> No
     await until(dkron.world, "12:00:25")
     assert (await dkron.get("/jobs/job")).status == 404
     assert len(dkron.world.receiver.received) == 2
+
+
+async def test_an_ephemeral_job_stays_while_others_depend_on_it(dkron: Whole) -> None:
+    await dkron.stored("job", schedule=EVERY_TEN, ephemeral=True, **CALL)
+    await dkron.stored("child", parent_job="job", **CALL)
+    await until(dkron.world, "12:00:25")
+    assert ((await dkron.job())["success_count"], len(await dkron.executions("child"))) == (3, 3)
+    await dkron.delete("/jobs/child")
+    await until(dkron.world, "12:00:29")
+    assert (await dkron.get("/jobs/job")).status == 404
 
 
 async def test_a_job_sent_again_keeps_the_period_of_every(dkron: Whole) -> None:

@@ -14,6 +14,7 @@ from crontask_core.names import Key
 from crontask_core.validation import Setting, check_task, read_schedule, read_spec
 from crontask_gateway import documents, gojson, gotime
 from crontask_gateway.dialects.dkron.checks import check
+from crontask_gateway.dialects.dkron.tags import NO_NODE
 from crontask_gateway.dialects.dkron.translate import Options, from_task, to_change, to_task
 from crontask_gateway.dialects.dkron.wire import NEVER, JobIn, JobOut
 from crontask_gateway.dialects.dkron.words import parent_of
@@ -230,6 +231,7 @@ def test_no_credential_is_in_the_spec_or_the_document(job: JobIn) -> None:
             {"starts_at": gotime.instant("2031-01-01T00:00:00Z"), "expires_at": gotime.instant("2030-01-01T00:00:00Z")},
             {"startAt": None, "endAt": "1970-01-01T00:00:00Z"},
         ),
+        ({}, {"overridable": ["Concurrency"], "notify": None, "targets": None}),
         ({}, {"missed": {"policy": "Skip"}, "history": {"successful": 100, "failed": 100, "outputBytes": 256_000}}),
         (
             {"retries": 500},
@@ -553,12 +555,16 @@ def test_what_kubectl_added_to_a_call_stays_under_another_url() -> None:
         assert made.get("auth") == ({"basic": {"secretName": "dkron-job"}} if "@" in url else None)
 
 
+OPEN = ["Env", "Timeout", "Concurrency"]
+
+
 def test_a_change_drops_what_would_contradict_it() -> None:
     task = edited(
-        put(SHELL), concurrencyPolicy="Queue", queueLimit=3, concurrencyLimit=2, overridable=["Env"], targets=["t"]
+        put(SHELL), concurrencyPolicy="Queue", queueLimit=3, concurrencyLimit=2, targets=["t"], overridable=OPEN
     )
     after = to_task(replace(HTTP, concurrency="allow"), task, Naming(SCOPE, "job"), OPTIONS).spec
-    assert not {"queueLimit", "concurrencyLimit", "overridable", "targets", "pod"} & after.keys()
+    assert not {"queueLimit", "concurrencyLimit", "targets", "pod"} & after.keys()
+    assert after["overridable"] == ["Timeout", "Concurrency"]
 
 
 def test_a_task_without_a_document_is_a_job_too() -> None:
@@ -603,6 +609,9 @@ def test_counters_come_from_the_status() -> None:
     task = told(put(SHELL), **PAST)
     assert counters(task) == (41, 2, at, failed, "success")
     assert counters(told(task, lastExecution=LATER))[4] == "failed"
+    assert counters(told(task, lastExecution=LATER | {"partial": True}))[4] == "partially_failed"
+    assert counters(told(task, lastExecution=RUN | {"partial": False}))[4] == "success"
+    assert counters(told(task, counts=PAST["counts"] | {"retried": 3}))[:2] == (41, 5)  # type: ignore[operator]
     assert counters(put(replace(SHELL, success_count=7, status="failed"), task)) == counters(task)
 
 
@@ -714,10 +723,47 @@ def test_a_toggle_changes_nothing_else() -> None:
 
 
 def test_tags_choose_targets_where_the_configuration_says_so() -> None:
-    options = Options(targets={"role=web": "web-nodes"})
+    options = Options.model_validate({"targets": {"role=web": "web-nodes"}})
     job = replace(SHELL, tags={"role": "web:2", "server": "true:1"})
     assert to_task(job, None, Naming(SCOPE, "job"), options).spec["targets"] == ["web-nodes"]
     assert "targets" not in to_task(replace(job, tags={"role": "db"}), None, Naming(SCOPE, "job"), options).spec
+
+
+def test_b18_counts_choose_among_the_targets_of_a_tag() -> None:
+    options = Options.model_validate({"targets": {"role=web": ["w1", "w2", "w3"], "zone=a": "w2"}})
+    task = stored(to_task(replace(SHELL, tags={"role": "web:2"}), None, Naming(SCOPE, "job"), options))
+    assert len(task.spec["targets"]) == 2
+    assert shown(task).tags == {"role": "web:2"}
+    for tags, targets in (
+        ({"role": "web:9", "zone": "a"}, ["w2"]),
+        ({"role": "web:many"}, [NO_NODE]),
+        ({"role": "db"}, None),
+        (None, None),
+    ):
+        change = to_task(replace(SHELL, tags=tags), task, Naming(SCOPE, "job"), options)
+        assert change.spec.get("targets") == targets
+
+
+def test_targets_of_kubectl_stay_where_tags_say_nothing() -> None:
+    options = Options.model_validate({"targets": {"role=web": "w1"}})
+    task = edited(put(SHELL), targets=["mine"])
+    assert to_task(SHELL, task, Naming(SCOPE, "job"), options).spec["targets"] == ["mine"]
+    chosen = to_task(replace(SHELL, tags={"role": "web"}), task, Naming(SCOPE, "job"), options)
+    assert chosen.spec["targets"] == ["w1"]
+
+
+def test_the_server_s_notifications_are_those_of_the_job_beside_kubectl_s() -> None:
+    hook = {"url": "http://hook.test/", "payload": "{{.JobName}} {{.Success}}"}
+    options = Options.model_validate({"notify": {"webhook": hook}})
+    task = stored(to_task(SHELL, None, Naming(SCOPE, "job"), options))
+    assert [each["body"] for each in task.spec["notify"]] == ["job true", "job false"]
+    own = {"when": ["Late"], "slack": {"urlFrom": {"name": "s", "key": "url"}}}
+    task = edited(task, notify=[*task.spec["notify"], own])
+    again = to_task(SHELL, task, Naming(SCOPE, "job"), options)
+    assert (again.spec["notify"], again.document) == (task.spec["notify"], task.document)
+    assert to_change(task, disabled=True).spec["notify"] == task.spec["notify"]
+    without = to_task(SHELL, task, Naming(SCOPE, "job"), OPTIONS)
+    assert (without.spec["notify"], "told" in without.document) == ([own], False)
 
 
 def test_keys_are_those_of_the_naming() -> None:
