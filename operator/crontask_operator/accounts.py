@@ -39,6 +39,7 @@ class Accounts:
         tally.last_run = run.started_at
         self._notices.begun(task, run.key.name, run.started_at)
         if run.trigger not in BY_SCHEDULE or late is None:
+            self._statuses.touch(task, after_start=True)  # one that the schedule began was touched with its plan
             return
         self._notices.begun_late(task, run.key.name, run.scheduled_at, late)
         outcome, reason = outcome_of("Running", run.trigger, None, late)

@@ -72,7 +72,7 @@ async def test_a_run_by_hand_beside_others_where_the_task_permits_it(world: Worl
     world.start()
     await until(world, "12:00:05")
     world.by_hand("x", overrides={"concurrencyPolicy": "Allow"})
-    await until(world, "12:00:08")
+    await until(world, "12:00:15")
     assert world.status()["activeCount"] == 2
     await until(world, "12:00:40")
     assert [phase for _, phase, _ in world.outcomes()] == ["Succeeded", "Succeeded"]
