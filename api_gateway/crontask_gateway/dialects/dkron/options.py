@@ -86,7 +86,7 @@ class HookOptions(_Model):
         headers = [header.to_body() for header in self.headers]
         if not self.is_json and all(header.name.lower() != _TYPE for header in self.headers):
             headers.append({"name": "Content-Type", "value": "text/plain; charset=utf-8"})
-        to = {"url": self.url.replace("$", "$$")} if self.url else {}
+        to: dict[str, Any] = {"url": self.url.replace("$", "$$")} if self.url else {}
         to |= {"urlFrom": self.url_from.to_body()} if self.url_from else {}
         return to | {"headers": headers}
 

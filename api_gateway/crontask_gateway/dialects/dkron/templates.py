@@ -47,10 +47,7 @@ def written(template: str, values: Mapping[str, str]) -> str:
     found: list[str] = []
     open_ifs: list[_If] = []
     for is_action, text in _pieces(template):
-        if is_action:
-            value = _act(text, values, open_ifs)
-        else:
-            value = text.replace("$", "$$")
+        value = _act(text, values, open_ifs) if is_action else text.replace("$", "$$")
         if all(each.told for each in open_ifs):
             found.append(value)
     if open_ifs:

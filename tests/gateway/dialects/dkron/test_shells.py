@@ -30,7 +30,9 @@ def ran(**config: Any) -> tuple[int, str]:
         pytest.param({"command": "echo said; exit 1", "shell": "true"}, (1, "said\n"), id="B21 it fails"),
         pytest.param({"command": "cat", "payload": "aGVsbG8="}, (0, "hello"), id="B21 payload"),
         pytest.param(
-            {"command": "tr a-z A-Z | cat", "shell": "true", "payload": "aGVsbG8="}, (0, "HELLO"), id="B21 payload, shell"
+            {"command": "tr a-z A-Z | cat", "shell": "true", "payload": "aGVsbG8="},
+            (0, "HELLO"),
+            id="B21 payload, shell",
         ),
         pytest.param(
             {"command": "echo $A $ENV_JOB_NAME", "shell": "true", "env": "A=1,B=2"}, (0, "1 job\n"), id="B21 variables"
