@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from live.dkron import Dkron, another_replica
 from live.kubectl import Answer, Kubectl
-from live.stories import Stage, until
+from live.stories import Stage, status, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
@@ -95,6 +95,31 @@ def test_a_job_is_busy_while_it_runs_and_is_stopped_with_its_deletion(dkron: Dkr
     dkron.ok("DELETE", f"/jobs/{dkron.name('long')}")
     assert dkron.busy() == []
     until(lambda: not jobs.all("pods", f"--selector=crontask.dev/task={task_of(dkron, 'long')}"), "its pod is gone")
+
+
+def test_a_run_by_hand_is_not_held_up_by_another_one(dkron: Dkron, jobs: Stage) -> None:
+    dkron.shell("lone", "sleep 600", concurrency="forbid")
+    dkron.run("lone")
+    dkron.run("lone")
+    until(lambda: len(dkron.busy()) == 2, "both are under way")
+    for execution in jobs.executions(task_of(dkron, "lone")):
+        jobs.running(execution["metadata"]["name"])
+    shown = until(
+        lambda: task if status(task := jobs.get("ct", task_of(dkron, "lone")) or {}).get("activeCount") == 2 else None,
+        "kubectl shows both",
+    )
+    assert shown["spec"]["overridable"] == ["Concurrency"]
+
+
+def test_an_ephemeral_job_waits_for_those_that_run_after_it(dkron: Dkron, jobs: Stage) -> None:
+    dkron.shell("once", "true", ephemeral=True)
+    dkron.shell("after", "echo after", schedule="", parent_job=dkron.name("once"))
+    dkron.run("once")
+    until(lambda: dkron.executions("after"), "the dependent job runs")
+    assert dkron.ended("after")["success"] is True
+    until(lambda: dkron.job("once")["success_count"] == 1, "its success is counted, and it is still there")
+    dkron.ok("DELETE", f"/jobs/{dkron.name('after')}")
+    until(lambda: jobs.get("ct", task_of(dkron, "once")) is None, "the ephemeral job is gone")
 
 
 def test_a_dependent_job_runs_after_its_parent(dkron: Dkron) -> None:

@@ -71,6 +71,21 @@ def test_failures_in_a_row_and_the_recovery(stage: Stage) -> None:
     assert notified(stage, "unsteady")["status"] == "True"
 
 
+def test_each_begin_and_each_failure_where_that_is_wished(stage: Stage) -> None:
+    way = {"when": ["Started", "Failure"], "repeat": True, "webhook": {"url": f"{stage.receiver}/told/chatty"}}
+    stage.apply(task("chatty", http=stage.call("/status/500"), notify=[way]))
+    for name in ("chatty-1", "chatty-2"):
+        stage.create(body_of(name))
+        stage.ended(name)
+    until(lambda: len(told(stage, "/told/chatty")) == 4, "both executions are told of")
+    assert sorted((got["execution"], got["when"]) for got in told(stage, "/told/chatty")) == [
+        ("chatty-1", "Failure"),
+        ("chatty-1", "Started"),
+        ("chatty-2", "Failure"),
+        ("chatty-2", "Started"),
+    ]
+
+
 def body_of(name: str) -> Body:
     """An execution made by hand, whose name begins with its task's."""
     spec = {"taskRef": {"name": name.rpartition("-")[0]}}
