@@ -23,6 +23,10 @@ def options(argv: list[str], *, results: Path) -> argparse.Namespace:
     add("--rates", type=int, nargs="+", default=list(default.rates), help="starts a second to try")
     add("--minutes", type=float, default=default.minutes, help="how long http-long goes on")
     add("--long-rates", type=int, nargs="+", default=list(default.long_rates), help="a second, of http-long")
+    add("--dkron-rates", type=int, nargs="+", default=list(default.dkron_rates), help="a second, of dkron")
+    add("--dkron-seconds", type=int, default=default.dkron_seconds, help="how long dkron counts")
+    add("--jobs", type=int, default=default.jobs, help="jobs that the gateway has")
+    add("--connections", type=int, default=default.connections, help="idle ones to the gateway")
     add("--contestants", nargs="+", default=list(default.contestants), choices=default.contestants)
     add("--seed", type=int, default=int(datetime.now(UTC).timestamp()), help="of the order")
     add("--state", default=str(CHECKOUT / ".cluster-bench"), help="state folder of the cluster")
@@ -51,6 +55,10 @@ def sizes(asked: argparse.Namespace) -> Sizes:
         rates=tuple(asked.rates),
         minutes=asked.minutes,
         long_rates=tuple(asked.long_rates),
+        dkron_rates=tuple(asked.dkron_rates),
+        dkron_seconds=asked.dkron_seconds,
+        jobs=asked.jobs,
+        connections=asked.connections,
         contestants=tuple(dict.fromkeys(["ours", *asked.contestants])),
         repetitions=asked.repetitions,
     )

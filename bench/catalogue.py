@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bench.lines import Line
-from bench.rows import burst, floor, idle, killed, long, sustained, writes
+from bench.rows import burst, connections, dkron, floor, gateway, idle, killed, long, sustained, writes
 from bench.stage import Stage
 
 Measure = Callable[[Stage], Awaitable[list[Line]]]
@@ -35,6 +35,9 @@ ROWS: dict[str, Row] = {
     "api-writes": Row("API writes per execution", writes.writes),
     "idle": Row("Memory per idle task; one due task among idle ones; cold start", idle.idle),
     "leader-killed": Row("The leader killed every ten seconds under 50 starts a second", killed.killed),
+    "dkron": Row("HTTP jobs made through Dkron's API, beside Dkron itself", dkron.run),
+    "gateway": Row("Dkron's API with 5,000 jobs under 100 executions a second", gateway.run),
+    "connections": Row("10,000 idle connections to the gateway", connections.run),
     "engine": Row("The schedule engine beside independent oracles", None, "make campaign"),
 }
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +39,7 @@ class Cluster:
             "CLUSTER": "local",
             "STATE": str(folder),
             "OPERATORS": "0",
+            "GATEWAY": "0",
             "CLUSTER_APISERVER_ARGS": f"--audit-policy-file={CHECKOUT / 'bench' / 'audit-policy.yaml'} "
             f"--audit-log-path={self._audit_log} --audit-log-maxsize=2000",
         }
@@ -51,6 +53,11 @@ class Cluster:
     def operator_kubeconfig(self) -> Path:
         """The operator's, with the rights it has in a cluster."""
         return self.folder / "operator.kubeconfig"
+
+    @property
+    def gateway_kubeconfig(self) -> Path:
+        """The gateway's, with the rights it has in a cluster."""
+        return self.folder / "gateway.kubeconfig"
 
     def writes(self) -> Tail[audit.Write]:
         """What is written to the API server from now on."""
@@ -70,6 +77,10 @@ class Cluster:
         """The calls of tasks that reach the receiver from now on."""
         return Tail(self.folder / "receiver.jsonl", received.parse)
 
+    def calls(self, prefix: str) -> Tail[received.Call]:
+        """The calls of anybody to paths that begin so, from now on."""
+        return Tail(self.folder / "receiver.jsonl", partial(received.call_below, prefix))
+
     def values(self) -> dict[str, str]:
         """What `up` has written for users: addresses of the receiver and others."""
         lines = (self.folder / "env").read_text().splitlines()
@@ -85,6 +96,14 @@ class Cluster:
         self.native = native
         if self._preferred:
             prefer(int(file.read_text()) for file in (self.folder / "pids").iterdir())
+
+    def allow_gateway(self, space: str) -> None:
+        """Has `up` write the gateway's kubeconfig, with rights in one namespace; its own gateway is stopped again."""
+        if self.gateway_kubeconfig.exists():
+            return
+        arguments = {"CLUSTER_KCM_ARGS": ARGUMENTS[self.native or "stock"]}
+        self._run("up", {**arguments, "GATEWAY": "1", "GATEWAY_NAMESPACE": space, "DKRON_PORT": "0"})
+        self._run("up", arguments)
 
     def stop_controllers(self) -> None:
         """Ends the controller manager, so that nobody works on what a row left; `up` starts it again."""

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from bench.figures import Repeated, Value
 
-Unit = Literal["s", "/s", "writes", "KB", ""]
+Unit = Literal["s", "/s", "writes", "KB", "MiB", "%", ""]
+LARGE_IS_GOOD: tuple[Unit, ...] = ("/s", "%")
 Sides = Mapping[str, Sequence[Value]]
 """What each contestant has measured, a value for each repetition."""
 
@@ -56,6 +57,8 @@ class Line:
     goals: tuple[Goal, ...] = ()
     details: dict[str, float] = field(default_factory=dict)
     """What the result file tells besides."""
+    dkron: Repeated | None = None
+    """A single node of Dkron, where the line is about its API."""
 
     @classmethod
     def beside(cls, measure: str, unit: Unit, sides: Sides, goals: Sequence[Beside]) -> "Line":
@@ -63,18 +66,24 @@ class Line:
         every = {name: Repeated(tuple(values)) for name, values in sides.items() if values}
         ours = every["ours"]
         judged = tuple(judge(ours, every[name], factor, text) for name, judge, factor, text in goals if name in every)
-        return cls(measure, unit, ours, every.get("stock"), every.get("tuned"), judged)
+        stock, tuned, dkron = (every.get(name) for name in ("stock", "tuned", "dkron"))
+        return cls(measure, unit, ours, stock, tuned, judged, dkron=dkron)
+
+    @property
+    def rivals(self) -> tuple[Repeated | None, ...]:
+        """Who stands beside ours, in the order of the columns."""
+        return (self.stock, self.tuned, self.dkron)
 
     def ratio(self, rival: Repeated | None) -> float | None:
         """How many times better ours is than the rival's; None without a rival or a meaning."""
         if rival is None:
             return None
         ours, theirs = self.ours.deciding.median, rival.deciding.median
-        better, base = (ours, theirs) if self.unit == "/s" else (theirs, ours)
+        better, base = (ours, theirs) if self.unit in LARGE_IS_GOOD else (theirs, ours)
         return better / base if base and math.isfinite(better) and math.isfinite(base) else None
 
     def to_json(self) -> dict[str, Any]:
-        sides = {"ours": self.ours, "native_stock": self.stock, "native_tuned": self.tuned}
+        sides = {"ours": self.ours, "native_stock": self.stock, "native_tuned": self.tuned, "dkron": self.dkron}
         return {
             "measure": self.measure,
             "unit": self.unit,
@@ -85,10 +94,10 @@ class Line:
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> "Line":
-        ours, stock, tuned = (
-            None if body[name] is None else Repeated.from_json(body[name])
-            for name in ("ours", "native_stock", "native_tuned")
+        stock, tuned, dkron = (
+            None if body.get(name) is None else Repeated.from_json(body[name])
+            for name in ("native_stock", "native_tuned", "dkron")
         )
-        assert ours is not None, "every line has a figure of ours"
+        ours = Repeated.from_json(body["ours"])
         goals = tuple(Goal(goal["text"], goal["met"]) for goal in body["goals"])
-        return cls(body["measure"], body["unit"], ours, stock, tuned, goals, body["details"])
+        return cls(body["measure"], body["unit"], ours, stock, tuned, goals, body["details"], dkron)

@@ -15,7 +15,7 @@ from bench.table import cells
 
 BEGIN = "<!-- Made by `python -m bench --readme` from bench/results; edit that, not this. -->"
 END = "<!-- The end of what `make bench` has written. -->"
-HEAD = ("measure", "ours, p50 / p99", "native stock", "native tuned", "to reach", "met", "repeat with")
+HEAD = ("measure", "ours, p50 / p99", "native stock", "native tuned", "Dkron", "to reach", "met", "repeat with")
 NOT_YET = "not measured yet"
 
 
@@ -43,7 +43,7 @@ def section(found: Mapping[str, dict[str, Any]]) -> str:
         if name in found:
             rows += [_cells(Line.from_json(line), row.command(name)) for line in found[name]["lines"]]
         else:
-            rows.append((row.title, NOT_YET, "–", "–", "–", "–", f"`{row.command(name)}`"))
+            rows.append((row.title, NOT_YET, "–", "–", "–", "–", "–", f"`{row.command(name)}`"))
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     measured = [(_when(found[name]), name) for name in ROWS if name in found]
     told = (
@@ -53,8 +53,8 @@ def section(found: Mapping[str, dict[str, Any]]) -> str:
 
 
 def _cells(line: Line, command: str) -> tuple[str, ...]:
-    measure, ours, stock, tuned, _, reach, met = cells(line)
-    return (measure, ours, stock, tuned, reach, met, f"`{command}`")
+    measure, ours, stock, tuned, dkron, _, reach, met = cells(line)
+    return (measure, ours, stock, tuned, dkron, reach, met, f"`{command}`")
 
 
 def _when(body: dict[str, Any]) -> str:

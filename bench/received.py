@@ -36,3 +36,18 @@ def parse(line: bytes) -> Arrival | None:
 def at_path(arrivals: Iterable[Arrival], path: str) -> list[Arrival]:
     """The calls to one path."""
     return [arrival for arrival in arrivals if arrival.path == path]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of anybody, ours or a rival's: the last part of its path says which job it is of."""
+
+    job: str
+    at: float
+
+
+def call_below(prefix: str, line: bytes) -> Call | None:
+    """The call of one line; None for one whose path does not begin with `prefix`."""
+    seen = orjson.loads(line)
+    path = str(seen["path"])
+    return Call(path.removeprefix(prefix), seen["time_us"] / 1e6) if path.startswith(prefix) else None

@@ -28,6 +28,14 @@ class Sizes:
     """How long HTTP executions are counted that go on and on."""
     long_rates: tuple[int, ...] = (100, 200)
     """How many of them a second: what is to be borne, and what is tried for a minute."""
+    dkron_rates: tuple[int, ...] = (100, 200)
+    """HTTP jobs a second beside Dkron: what is to be borne, and what is tried."""
+    dkron_seconds: int = 30
+    """How long they are counted, in each repetition."""
+    jobs: int = 5000
+    """Jobs that the gateway has to show."""
+    connections: int = 10_000
+    """Idle ones to the gateway."""
     contestants: tuple[str, ...] = ("ours", "stock", "tuned")
     repetitions: int = 3
 

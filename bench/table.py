@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bench.figures import Middle, Repeated
 from bench.lines import Line, Unit
 
-HEAD = ("MEASURE", "OURS p50 / p99", "NATIVE STOCK", "NATIVE TUNED", "TIMES BETTER", "TO REACH", "MET")
+HEAD = ("MEASURE", "OURS p50 / p99", "NATIVE STOCK", "NATIVE TUNED", "DKRON", "TIMES BETTER", "TO REACH", "MET")
 
 
 def table(lines: Sequence[Line]) -> str:
@@ -20,12 +20,11 @@ def table(lines: Sequence[Line]) -> str:
 
 def cells(line: Line) -> tuple[str, ...]:
     """The texts of one line, as many as HEAD has."""
-    ratios = [_ratio(line.ratio(rival)) for rival in (line.stock, line.tuned)]
+    ratios = [_ratio(line.ratio(rival)) for rival in line.rivals if rival is not None]
     return (
         line.measure,
         shown(line.ours, line.unit),
-        shown(line.stock, line.unit),
-        shown(line.tuned, line.unit),
+        *(shown(rival, line.unit) for rival in line.rivals),
         " / ".join(ratios) if any(ratio != "–" for ratio in ratios) else "–",
         ", ".join(goal.text for goal in line.goals) or "–",
         ", ".join("yes" if goal.met else "NO" for goal in line.goals) or "–",

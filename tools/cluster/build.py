@@ -58,7 +58,7 @@ def ensure(names: Sequence[str], cache: Path, environ: Mapping[str, str]) -> dic
     files = {name: folder(PROGRAMS[name].module, cache) / name for name in names}
     if all(file.exists() for file in files.values()):
         return files
-    with _lock(cache):
+    with lock(cache):
         absent = [PROGRAMS[name] for name in names if not files[name].exists()]
         if absent:
             check_space(cache, shutil.disk_usage(cache).free)
@@ -96,23 +96,29 @@ def _build(program: Program, file: Path, cache: Path, environ: Mapping[str, str]
     go_mod = (module / "go.mod").read_text()
     go, env = toolchain.find(cache, go_mod, environ)
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft, log = file.with_name(f".{program.name}.part"), file.with_name(f"{program.name}.log")
+    draft = file.with_name(f".{program.name}.part")
     command = [go, "build", "-ldflags", linker_flags(go_mod), "-o", str(draft), program.package]
-    say(f"  {program.name} …")
+    run_go(command, env, program.name, folder=module, draft=draft, file=file)
+
+
+def run_go(command: Sequence[str], env: Mapping[str, str], name: str, *, folder: Path, draft: Path, file: Path) -> None:
+    """Runs a command of Go in `folder` that makes `draft`, and puts that in its place; a failure leaves the log."""
+    log = file.with_name(f"{name}.log")
+    say(f"  {name} …")
     began = time.monotonic()
     try:
         with log.open("wb") as output:
             result = subprocess.run(
-                command, cwd=module, env=env, stdout=output, stderr=output, timeout=_SECONDS, check=False
+                command, cwd=folder, env=env, stdout=output, stderr=output, timeout=_SECONDS, check=False
             )
     except subprocess.TimeoutExpired as error:
-        raise build_failed(program.name, f"no end after {_SECONDS} s", log) from error
+        raise build_failed(name, f"no end after {_SECONDS} s", log) from error
     if result.returncode:
         draft.unlink(missing_ok=True)
-        raise build_failed(program.name, _last_line(log), log)
+        raise build_failed(name, _last_line(log), log)
     draft.replace(file)
     log.unlink()
-    say(f"  {program.name} built in {time.monotonic() - began:.0f} s")
+    say(f"  {name} built in {time.monotonic() - began:.0f} s")
 
 
 def _last_line(log: Path) -> str:
@@ -120,7 +126,7 @@ def _last_line(log: Path) -> str:
 
 
 @contextmanager
-def _lock(cache: Path) -> Iterator[None]:
+def lock(cache: Path) -> Iterator[None]:
     """One build at a time on this machine: a second one waits and then finds everything there."""
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as file:
