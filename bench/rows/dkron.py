@@ -67,9 +67,9 @@ async def _at(stage: Stage, rate: int) -> list[Line]:
     found: dict[str, list[Account]] = {name: [] for name in CONTESTANTS}
     for name in stage.turns(CONTESTANTS):
         async with _ours(stage) if name == "ours" else _theirs(stage) as api:
-            account = await _measured(stage, api, rate)
-        _say(account, rate * PERIOD)
-        found[name].append(account)
+            turn = await _measured(stage, api, rate)
+        _say(turn, rate * PERIOD)
+        found[name].append(turn)
     return lines(rate, found)
 
 

@@ -37,9 +37,28 @@ def test_goals_beside_who_did_not_take_part_are_left_out() -> None:
     assert line == Line("m", "s", Repeated((1.0, 3.0)), None, once(1.0), (Goal("as tuned", False),))
 
 
+def test_dkron_stands_in_a_column_of_its_own() -> None:
+    goals = (("dkron", share_of, 1.0, "no more than Dkron's"),)
+    line = Line.beside("m", "s", {"ours": [1.0], "dkron": [2.0]}, goals)
+    assert (line.rivals, line.goals[0].met) == ((None, None, once(2.0)), True)
+    assert Line.from_json(line.to_json()) == line
+
+
+def test_files_from_before_there_was_dkron_are_read() -> None:
+    body = Line("m", "s", once(1.0), once(2.0)).to_json()
+    del body["dkron"]
+    assert Line.from_json(body) == Line("m", "s", once(1.0), once(2.0))
+
+
 @pytest.mark.parametrize(
     ("unit", "ours", "rival", "expected"),
-    [("s", 2.0, 20.0, 10.0), ("/s", 20.0, 2.0, 10.0), ("writes", 5.0, 15.0, 3.0), ("s", 0.0, 1.0, None)],
+    [
+        ("s", 2.0, 20.0, 10.0),
+        ("/s", 20.0, 2.0, 10.0),
+        ("%", 100.0, 50.0, 2.0),
+        ("writes", 5.0, 15.0, 3.0),
+        ("s", 0.0, 1.0, None),
+    ],
 )
 def test_the_ratio_says_how_many_times_better(unit: str, ours: float, rival: float, expected: float | None) -> None:
     line = Line("m", unit, once(ours), once(rival))  # type: ignore[arg-type]

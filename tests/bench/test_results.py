@@ -28,6 +28,7 @@ def test_a_result_holds_figures_goals_and_facts(tmp_path: Path) -> None:
                 "ours": OURS.to_json(),
                 "native_stock": {"value": {"median": 2.0, "min": 2.0, "max": 2.0}, "repetitions": [2.0]},
                 "native_tuned": None,
+                "dkron": None,
                 "goals": [{"text": "≤ 1 s", "met": True}],
                 "details": {"x": 1.2346},
             }

@@ -5,7 +5,7 @@ import math
 import pytest
 from bench.figures import Repeated, Spread, Value, once
 from bench.lines import Line, Unit, at_most
-from bench.table import HEAD, shown, table
+from bench.table import HEAD, cells, shown, table
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,7 @@ from bench.table import HEAD, shown, table
         (250.4, "/s", "250/s"),
         (5.37, "writes", "5.37 writes"),
         (3.2, "KB", "3.20 KB"),
+        (99.5, "%", "99.50 %"),
         (Spread(2, 0.5, 1.25, 1.25), "s", "500.0 ms / 1.25 s"),
         (Spread(98, 1.0, math.inf, math.inf, 2), "s", "1.00 s / never, 2 missing"),
         (60_000.0, "", "60,000"),
@@ -33,6 +34,12 @@ def test_repetitions_show_how_far_they_went() -> None:
     assert shown(Repeated(spreads), "s") == "500.0 ms / 1.00 s (750.0 ms…3.00 s)"
     assert shown(Repeated((75.0, 110.0, 110.0)), "/s") == "110/s (75/s…110/s)"
     assert shown(Repeated((2.0, 2.0)), "KB") == "2.00 KB"
+
+
+def test_only_rivals_that_took_part_are_compared_with() -> None:
+    line = Line("m", "s", once(1.0), dkron=once(2.0))
+    assert cells(line) == ("m", "1.00 s", "–", "–", "2.00 s", "2.0×", "–", "–")
+    assert cells(Line("m", "s", once(1.0)))[5] == "–"
 
 
 def test_columns_are_as_wide_as_their_widest_text() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import build, toolchain
+from cluster import build, dkron, toolchain
 from cluster.errors import ClusterError
 
 MODULE = "require k8s.io/kubernetes v1.36.3\n\ngo 1.26.0\n"
@@ -22,7 +22,7 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write_go(program: Path, build_line: str) -> dict[str, str]:
-    """A go that says it is 1.26 and for `go build -ldflags F -o FILE PACKAGE` runs `build_line`."""
+    """A go that says it is 1.26 and for `go build -ldflags F -o FILE PACKAGE` or `go install` runs `build_line`."""
     program.write_text(
         f'#!/bin/sh\nif [ "$1" = version ]; then echo go version go1.26.1 linux/amd64; exit; fi\n{build_line}\n'
     )
@@ -49,6 +49,24 @@ def test_a_failed_build_tells_the_compilers_last_line_and_leaves_no_program(go: 
     log = build.folder("etcd", tmp_path / "cache") / "etcd.log"
     assert str(log) in error.value.sentence
     assert [file.name for file in log.parent.iterdir()] == ["etcd.log"]
+
+
+def test_dkron_is_installed_once_in_the_version_that_is_named(go: Path, tmp_path: Path) -> None:
+    env = write_go(go, f'echo "$4" >> {tmp_path}/asked; echo program > "$GOBIN/dkron"')
+    file = dkron.ensure(tmp_path / "cache", env)
+    assert dkron.ensure(tmp_path / "cache", env) == file
+    assert file.read_text() == "program\n"
+    assert (tmp_path / "asked").read_text() == f"github.com/distribworks/dkron/v4@{dkron.VERSION}\n"
+    assert [each.name for each in file.parent.iterdir()] == ["dkron"]
+
+
+def test_a_dkron_that_cannot_be_had_is_told_and_leaves_no_program(go: Path, tmp_path: Path) -> None:
+    env = write_go(go, 'echo "no such module" >&2; exit 1')
+    with pytest.raises(ClusterError) as error:
+        dkron.ensure(tmp_path / "cache", env)
+    assert error.value.code == 5
+    assert "Building dkron failed (no such module)" in error.value.sentence
+    assert not list((tmp_path / "cache").glob("dkron-*/dkron"))
 
 
 def test_too_little_space_is_told_before_anything_is_built(tmp_path: Path) -> None:
