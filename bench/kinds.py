@@ -46,7 +46,7 @@ class Stock:
         told = {"displayname": f"Report {number}", "metadata": {"team": f"t{number % TEAMS}"}}
         return job(self.name(number), self.schedule, self.url, owner=owner, retries=retries, **told)
 
-    def any(self, chance: random.Random) -> int:
+    def waiting(self, chance: random.Random) -> int:
         """The number of one that waits."""
         return chance.randrange(self.busy, self.jobs)
 
@@ -81,11 +81,11 @@ def _get(stock: Stock, chance: random.Random) -> Request:
 
 def _upsert(stock: Stock, chance: random.Random) -> Request:
     owner, retries = f"team-{chance.randrange(1000)}", chance.randrange(4)
-    return Request("POST", "/v1/jobs", 201, stock.idle(stock.any(chance), owner=owner, retries=retries))
+    return Request("POST", "/v1/jobs", 201, stock.idle(stock.waiting(chance), owner=owner, retries=retries))
 
 
 def _run(stock: Stock, chance: random.Random) -> Request:
-    return Request("POST", f"/v1/jobs/{stock.name(stock.any(chance))}", 202)
+    return Request("POST", f"/v1/jobs/{stock.name(stock.waiting(chance))}", 202)
 
 
 KINDS: dict[str, Callable[[Stock, random.Random], Request]] = {

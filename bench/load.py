@@ -10,6 +10,8 @@ from crontask_kube.errors import AlreadyExists, NotFound
 from crontask_kube.resources import EXECUTIONS, PODS, TASKS, Resource
 
 AT_ONCE = 24
+CLEAR_SECONDS = 180
+"""How long the removal of one kind may take: executions may be tens of thousands."""
 PREFIX = "bench-"
 """Of all namespaces that rows use."""
 
@@ -47,10 +49,10 @@ async def create(api: ApiClient, resource: Resource, space: str, bodies: Iterabl
 async def clear(api: ApiClient, space: str) -> None:
     """Removes everything that a row has left in a namespace; to be called while nobody works on it."""
     for resource in (TASKS, CRONJOBS, JOBS, EXECUTIONS):
-        await api.delete_collection(resource, space, label_selector="", within=120)
+        await api.delete_collection(resource, space, label_selector="", within=CLEAR_SECONDS)
     await _free(api, space)
     for resource in (PODS, EXECUTIONS):
-        await api.delete_collection(resource, space, label_selector="", within=120)
+        await api.delete_collection(resource, space, label_selector="", within=CLEAR_SECONDS)
     async with asyncio.timeout(60):
         while (await api.list(PODS, space, metadata_only=True)).items:  # noqa: ASYNC110 - awaits the cluster
             await asyncio.sleep(0.2)
