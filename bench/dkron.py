@@ -66,7 +66,7 @@ async def node(cluster: Cluster) -> AsyncIterator[Node]:
     folder.mkdir()
     http, serf, rpc = free_ports(3)
     command = [str(program), *_arguments(http, serf, rpc, folder / "data")]
-    env = {**os.environ, "DKRON_DISABLE_USAGE_STATS": "true"}
+    env = {**os.environ, "DKRON_DISABLE_USAGE_STATS": "true", "TZ": "UTC"}
     process = start(command, env, cluster.folder / "logs" / "dkron.log", folder, apart=True)
     found = Node(process, f"http://127.0.0.1:{http}")
     try:

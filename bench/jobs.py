@@ -14,7 +14,8 @@ AT_ONCE = 8
 """Requests that are under way at once when many jobs are made or asked for."""
 SECONDS = 10.0
 """How long a request may take."""
-NEVER = "0001-01-01T00:00:00Z"
+YEAR_TWO = "0002"
+"""What ends before has not ended: Go's zero time is in year 1, or the last hours before it."""
 
 
 def job(name: str, schedule: str, url: str, **further: Any) -> dict[str, Any]:
@@ -77,7 +78,7 @@ class Api:
 
 def begun(body: bytes) -> list[float]:
     """When the executions of a list began that have ended."""
-    ended = (each for each in orjson.loads(body) if each["finished_at"] != NEVER)
+    ended = (each for each in orjson.loads(body) if each["finished_at"] >= YEAR_TWO)
     return [datetime.fromisoformat(each["started_at"]).timestamp() for each in ended]
 
 

@@ -69,6 +69,8 @@ async def run(stage: Stage) -> list[Line]:
 
 
 def _stock(stage: Stage) -> Stock:
+    if stage.sizes.jobs < 2 * RATE * PERIOD:
+        raise ValueError(f"--jobs: at least {2 * RATE * PERIOD} are needed, as {RATE * PERIOD} are due all the time")
     url = stage.cluster.values()["RECEIVER_URL"] + PATH
     return Stock(stage.sizes.jobs, RATE * PERIOD, daily(time.time() + HALF_DAY, seconds=True), f"{url}/by-hand")
 

@@ -30,8 +30,9 @@ def test_a_rhythm_that_a_minute_does_not_hold_is_refused(period: int, offset: in
 
 def test_executions_that_have_not_ended_are_not_yet_recorded() -> None:
     ended = {"started_at": "2026-11-22T12:00:00.250000123Z", "finished_at": "2026-11-22T12:00:00.3Z"}
-    runs = {"started_at": "2026-11-22T12:00:10Z", "finished_at": "0001-01-01T00:00:00Z"}
-    assert begun(orjson.dumps([runs, ended])) == [1795348800.25]
+    never = ("0001-01-01T00:00:00Z", "0001-01-01T00:53:28+00:53", "0000-12-31T19:03:58-04:56")
+    running = [{"started_at": "2026-11-22T12:00:10Z", "finished_at": each} for each in never]
+    assert begun(orjson.dumps([*running, ended])) == [1795348800.25]
 
 
 @asynccontextmanager
