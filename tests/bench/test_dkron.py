@@ -75,3 +75,10 @@ def test_only_calls_of_this_row_count() -> None:
     line = b'{"time_us": 1500000, "path": "/bench/dkron/100/job-00001", "headers": {}}'
     assert call_below("/bench/dkron/100/", line) == Call("job-00001", 1.5)
     assert call_below("/bench/dkron/200/", line) is None
+
+
+def test_without_dkron_the_lines_are_ours_alone() -> None:
+    names = ["job-00000", "job-00001"]
+    found = lines(100, {"ours": [perfect(names)] * 3})
+    assert [line.dkron for line in found] == [None] * 3
+    assert [goal.text for line in found for goal in line.goals] == ["all", "p99 ≤ 250 ms", "0"]
