@@ -4,7 +4,6 @@
 is as it comes. The folder goes when the node has ended.
 """
 
-import asyncio
 import os
 import shutil
 import subprocess

@@ -70,8 +70,9 @@ async def run(stage: Stage) -> list[Line]:
 
 async def _at(stage: Stage, rate: int, program: Path | None) -> list[Line]:
     say(f"{rate} HTTP jobs a second through Dkron's API, for {stage.sizes.dkron_seconds} s")
-    found: dict[str, list[Account]] = {"ours": []} | ({"dkron": []} if program else {})
-    for name in stage.turns(list(found)):
+    names = ("ours", "dkron") if program else ("ours",)
+    found: dict[str, list[Account]] = {name: [] for name in names}
+    for name in stage.turns(names):
         async with _theirs(stage, program) if name == "dkron" and program else _ours(stage) as api:
             turn = await _measured(stage, api, rate)
         _say(turn, rate * PERIOD)
