@@ -1,6 +1,7 @@
 """What an endpoint works with besides the request: one frozen value per mount."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 from crontask_gateway.principal import Access
@@ -22,3 +23,5 @@ class Deps:
     """What this replica of the gateway is called, where a system names the server that answers."""
     version: str = ""
     """The gateway's version."""
+    kinship: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by who looks at other jobs and then writes one, where the outcome rests on what was seen."""

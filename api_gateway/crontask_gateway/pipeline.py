@@ -112,7 +112,8 @@ async def _auth(mounted: Mounted, course: Course) -> Reply | None:
 
 
 async def _body(mounted: Mounted, course: Course) -> Reply | None:
-    course.facts = replace(course.facts, body=await course.read(mounted.dialect.body_bytes))
+    limit = (course.route.body_bytes if course.route else 0) or mounted.dialect.body_bytes
+    course.facts = replace(course.facts, body=await course.read(limit))
     return None
 
 

@@ -130,8 +130,8 @@ class Settings(_Model):
     """The longest request line and headers together."""
     header_seconds: float = Field(default=10.0, gt=0, le=600)
     """How long a connection may take for them, and be idle between two requests."""
-    body_bytes: int = Field(default=4_194_304, ge=1, le=67_108_864)
-    """The longest body, where the dialect's own limit is not smaller."""
+    body_bytes: int = Field(default=16_777_216, ge=1, le=67_108_864)
+    """The longest body, where the route's own limit is not smaller."""
     body_seconds: float = Field(default=20.0, gt=0, le=3_600)
     request_seconds: float = Field(default=30.0, gt=0, le=3_600)
     """How long a request may take in all."""

@@ -4,8 +4,10 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import pydkron.client
 import pytest
 from live.dkron import Dkron, another_replica
 from live.kubectl import Answer, Kubectl
@@ -83,6 +85,33 @@ def test_a_job_that_fails_is_retried_and_says_so(dkron: Dkron) -> None:
     assert (last["success"], last["attempt"], last["output"]) == (False, 2, "exit status 3\nno\n")
     assert len({each["group"] for each in dkron.executions("fails")}) == 1
     until(lambda: dkron.job("fails")["status"] == "failed", "the job has failed")
+
+
+def test_b21_a_command_that_takes_too_long_is_killed(dkron: Dkron) -> None:
+    config = {"shell": "true", "command": "echo before; sleep 600", "timeout": "1s"}
+    dkron.store("slow", executor="shell", executor_config=config)
+    dkron.run("slow")
+    ended = dkron.ended("slow")
+    assert ended["success"] is False
+    assert "execution time exceeding defined timeout 1s" in ended["output"]
+    assert "Job was killed" in ended["output"]
+    took = datetime.fromisoformat(ended["finished_at"]) - datetime.fromisoformat(ended["started_at"])
+    assert took < timedelta(seconds=30), "the command itself takes ten minutes"
+
+
+def test_pydkron_works_with_the_gateway(dkron: Dkron) -> None:
+    client = pydkron.client.DkronClient([dkron.url])
+    name = dkron.name("theirs")
+    config = {"shell": "true", "command": "echo theirs"}
+    client.create_job({"name": name, "schedule": "@manually", "executor": "shell", "executor_config": config})
+    assert client.get_job(name).run()["name"] == name
+    ended = until(
+        lambda: next((each for each in client.get_executions(name) if each["success"]), None), "its run succeeds"
+    )
+    assert ended["output"] == "theirs\n"
+    assert client.toggle(name).disabled
+    client.get_job(name).delete()
+    assert dkron.names() == []
 
 
 def test_a_job_is_busy_while_it_runs_and_is_stopped_with_its_deletion(dkron: Dkron, jobs: Stage) -> None:

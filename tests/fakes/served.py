@@ -58,7 +58,7 @@ class Served:
             version="1.2.3",
         )
         self._dialect, self._metrics, self._mounted = dialect, Metrics(), Mounted(dialect, deps, Gate())
-        self._app = App(limits=Limits(4_194_304, 5.0, 5.0), metrics=self._metrics, clock=clock)
+        self._app = App(limits=Limits(16_777_216, 5.0, 5.0), metrics=self._metrics, clock=clock)
         self._app.sites = {dialect.port: {"": self._mounted}, COMMON_PORT: {PREFIX: self._mounted}}
 
     def naming(self, ident: str) -> Naming:

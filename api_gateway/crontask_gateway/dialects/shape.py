@@ -76,6 +76,8 @@ class Route:
     `form:`, `text:` or `html:` before it; empty for none."""
     gives: str = ""
     """The schema of the reply, likewise."""
+    body_bytes: int = 0
+    """The longest body that is read, where it is another than the dialect's."""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:

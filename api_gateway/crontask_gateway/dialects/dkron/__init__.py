@@ -20,7 +20,6 @@ DIALECT = Dialect(
     schemas=SCHEMAS,
     security=SECURITY,
     options=Options,
-    body_bytes=16 * 1024 * 1024,  # a file of 10,000 jobs
     first=headers.preflight,
     finish=headers.finish,
 )

@@ -37,12 +37,13 @@ def check(job: JobIn, was: Job | None = None) -> None:
         _check_shell(job)
 
 
-def check_parent(job: JobIn, parents: Mapping[str, str]) -> None:
+def check_parent(job: JobIn, was: Job | None, parents: Mapping[str, str]) -> None:
     """Refuses a parent that does not exist (raises Told) or that depends on the job itself (raises Invalid).
 
-    `parents` are the parents of all jobs that exist, by name; empty where a job has none.
+    `parents` are the parents of all jobs that exist, by name; empty where a job has none. A parent that is sent back
+    as it was read passes: kubectl can name tasks that are no jobs of Dkron's.
     """
-    if not job.parent_job:
+    if not job.parent_job or (was is not None and job.parent_job == parent_of(was)):
         return
     if job.parent_job not in parents:
         raise Told(NO_PARENT)

@@ -1,9 +1,10 @@
 """Dkron's endpoints: each reads the request, asks the store, and answers. `routes.py` says which path each has."""
 
+import asyncio
 from contextlib import suppress
 
 from crontask_gateway.dialects.dkron import extras, listing, pages, steps
-from crontask_gateway.dialects.dkron.errors import PAUSED, Told
+from crontask_gateway.dialects.dkron.errors import PAUSED
 from crontask_gateway.dialects.dkron.replies import HTML, NOT_FOUND, answered, at_job, at_request, listed, listed_jobs
 from crontask_gateway.dialects.dkron.schedule import clock_of
 from crontask_gateway.dialects.dkron.translate import from_task, to_change
@@ -12,8 +13,6 @@ from crontask_gateway.dialects.shape import Request
 from crontask_gateway.errors import Conflict, GatewayError, Invalid, Paused, Unknown
 from crontask_gateway.http import Reply
 from crontask_gateway.store import Change, Job
-
-HAS_DEPENDENTS = "store: could not delete job with dependent jobs, delete children first"
 
 
 async def list_jobs(request: Request) -> Reply:
@@ -27,6 +26,8 @@ async def create_or_update_job(request: Request) -> Reply:
     """Stores the job of the body, in place of the one of that name; runs it once where the query says so."""
     if await request.deps.store.flag(extras.pause_switch(request.principal.tenant)):
         raise Paused(PAUSED)
+    if "runoncreate" in request.facts.query:
+        request.principal.require("run")
     job = await steps.put(request, JobIn.from_json(request.facts.body).fresh())
     if "runoncreate" in request.facts.query:
         with suppress(GatewayError):  # the job is stored, whatever becomes of its run
@@ -41,11 +42,7 @@ async def show_job(request: Request) -> Reply:
 
 async def delete_job(request: Request) -> Reply:
     """Deletes a job on which no other depends, with its executions; answers the job as it was."""
-    naming = steps.naming_of(request)
-    jobs = await request.deps.store.jobs(request.scope)
-    if naming.id in listing.children(jobs):
-        raise Told(HAS_DEPENDENTS)
-    job = await request.deps.store.remove(naming.key)
+    job = await steps.remove(request)
     return answered(request.facts, from_task(job, request.deps.clock.now()).to_json())
 
 
@@ -139,7 +136,7 @@ async def restore(request: Request) -> Reply:
     if content is None:
         return Reply(404)
     try:
-        levels = extras.restored_jobs(content)
+        levels = await asyncio.to_thread(extras.restored_jobs, content)  # megabytes take seconds
     except Invalid:
         return Reply(400)
     results = await steps.put_all(request, levels)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from crontask_gateway.dialects.dkron.translate import steady
-from crontask_gateway.dialects.dkron.upcoming import next_of
+from crontask_gateway.dialects.dkron.upcoming import nexts
 from crontask_gateway.dialects.dkron.wire import ExecutionOut, JobOut, text_of
 from crontask_gateway.dialects.dkron.words import parent_of
 from crontask_gateway.http import Query
@@ -95,7 +95,8 @@ def _ordered(jobs: list[Job], query: Query, now: datetime) -> list[Job]:
     """By `_sort`, which is the name where it is unknown; only `DESC` turns it around."""
     by, descends = query.get("_sort"), query.get("_order") == "DESC"
     if by == "next":
-        return sorted(jobs, key=lambda job: (next_of(job, now), job.id), reverse=descends)
+        next_of = nexts(now)
+        return sorted(jobs, key=lambda job: (next_of(job), job.id), reverse=descends)
     if by in _BY_JOB:
         member: str = by
         return sorted(jobs, key=lambda job: (*_value(getattr(steady(job), member)), job.id), reverse=descends)

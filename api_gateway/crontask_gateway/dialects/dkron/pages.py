@@ -11,7 +11,11 @@ EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 _COUNTERS = (
     ("dkron_job_executions_succeeded_total", "Executions of the job that succeeded.", ("succeeded",)),
-    ("dkron_job_executions_failed_total", "Executions of the job that failed.", ("failed", "lost")),
+    (
+        "dkron_job_executions_failed_total",
+        "Executions of the job that failed, attempts included.",
+        ("failed", "lost", "retried"),
+    ),
 )
 _PAGE = """\
 <!DOCTYPE html>

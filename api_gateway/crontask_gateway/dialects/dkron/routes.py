@@ -71,7 +71,7 @@ ROUTES = (
     ),
     Route(
         "POST", "/v1/restore", endpoints.restore, "restore", right="write", query=_PRETTY, takes="form:Restore",
-        gives="Text",
+        gives="Text", body_bytes=16 * 1024 * 1024,  # a file of 10,000 jobs
     ),
     Route("GET", "/v1/pause", endpoints.show_pause, "pause", query=_PRETTY, gives="Pause"),
     Route("POST", "/v1/pause", endpoints.pause, "pause", right="write", query=_PRETTY, gives="Pause"),

@@ -1,11 +1,10 @@
 """The rules that a job runs by: concurrency, retries, where, and the end of it all; what kubectl may add. Pure."""
 
+from collections.abc import Sequence
+
 from crontask_gateway.dialects.dkron.actions import Body
-from crontask_gateway.dialects.dkron.options import Options
 from crontask_gateway.dialects.dkron.processors import OUTPUT_BYTES
-from crontask_gateway.dialects.dkron.tags import places
 from crontask_gateway.dialects.dkron.wire import JobIn
-from crontask_gateway.dialects.dkron.words import kept_words
 from crontask_gateway.store import Job
 
 MAX_RETRIES = 100
@@ -40,13 +39,15 @@ def _never(before: str) -> str:
     return "Never" if before == "Success" else before
 
 
-def placed(job: JobIn, was: Job | None, options: Options) -> Body:
-    """Where it runs: what its tags say; without a word of theirs, what kubectl has said."""
-    if wanted := places(job.name, job.tags, options.targets):
-        return {"targets": wanted}
+def placed(wanted: Sequence[str], was: Job | None) -> Body:
+    """Where it runs: what its tags say (`wanted`); without a word of theirs, what kubectl has said.
+
+    What the tags said when it was stored last is in the document: the configuration may be another one by now.
+    """
+    if wanted:
+        return {"targets": list(wanted)}
     kept = was.spec.get("targets") if was else None
-    of_tags = places(was.id, kept_words(was).tags, options.targets) if was else []
-    return {"targets": kept} if kept and kept != of_tags else {}
+    return {"targets": kept} if was and kept and kept != was.document.get("placed") else {}
 
 
 def fitting(spec: Body, old: Body) -> Body:

@@ -1,7 +1,7 @@
 """What several endpoints do with the store, once each."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crontask_core.model import Overrides
@@ -22,6 +22,7 @@ from crontask_gateway.naming import Naming
 from crontask_gateway.store import Change, Job, Run
 
 DISABLED = "the job is disabled; toggle it first"
+HAS_DEPENDENTS = "store: could not delete job with dependent jobs, delete children first"
 NOWHERE = "no node has the tags of the job"
 AT_ONCE = 16
 """So many jobs of a restore are stored at a time."""
@@ -52,17 +53,33 @@ async def put(request: Request, job: JobIn, *, restoring: bool = False) -> Job:
 
     The jobs of a restore are a forest (`extras.restored_jobs`), and have their parents stored before them.
     """
+    if restoring or not job.parent_job:
+        return await _put(request, job, None, restoring=restoring)
+    async with request.deps.kinship:  # else two requests at once could make a ring, or an orphan
+        jobs = await request.deps.store.jobs(request.scope)
+        return await _put(request, job, {each.id: parent_of(each) for each in jobs})
+
+
+async def _put(request: Request, job: JobIn, parents: Mapping[str, str] | None, *, restoring: bool = False) -> Job:
+    """`parents` are those of all jobs; None where the job's own needs no look."""
     naming = request.naming(job.name)
-    jobs = await request.deps.store.jobs(request.scope) if job.parent_job and not restoring else ()
-    parents = {each.id: parent_of(each) for each in jobs}
 
     def make(was: Job | None) -> Change:
         check(job, was)
-        if not restoring:
-            check_parent(job, parents)
+        if parents is not None:
+            check_parent(job, was, parents)
         return to_task(job, was, naming, request.deps.options, restore=restoring)
 
     return await request.deps.store.put(naming, make)
+
+
+async def remove(request: Request) -> Job:
+    """Deletes the job of the path. Raises Unknown, and Told where others depend on it."""
+    naming = naming_of(request)
+    async with request.deps.kinship:
+        if naming.id in listing.children(await request.deps.store.jobs(request.scope)):
+            raise Told(HAS_DEPENDENTS)
+        return await request.deps.store.remove(naming.key)
 
 
 async def put_all(request: Request, levels: Sequence[Sequence[JobIn]]) -> dict[str, bool]:

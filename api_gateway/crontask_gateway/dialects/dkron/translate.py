@@ -20,6 +20,7 @@ from crontask_gateway.dialects.dkron.actions import (
     action,
     laid_over,
     read_action,
+    same_host,
     secret_keys,
 )
 from crontask_gateway.dialects.dkron.attempts import from_execution
@@ -28,6 +29,7 @@ from crontask_gateway.dialects.dkron.notifications import ways, with_ways
 from crontask_gateway.dialects.dkron.options import Options
 from crontask_gateway.dialects.dkron.processors import history
 from crontask_gateway.dialects.dkron.rules import MAX_RETRIES, NEW, fitting, placed, rules
+from crontask_gateway.dialects.dkron.tags import places
 from crontask_gateway.dialects.dkron.upcoming import next_of
 from crontask_gateway.dialects.dkron.wire import NEVER, JobIn, JobOut
 from crontask_gateway.dialects.dkron.words import kept_words, parent_of, schedule_of, words
@@ -56,14 +58,15 @@ def to_task(job: JobIn, was: Job | None, naming: Naming, options: Options, *, re
     else:
         made.fields = laid_over(old, made.fields, naming.name)
     spec = {name: value for name, value in old.items() if name not in _OURS}
-    spec |= _timing(job, was, naming) | rules(job, old) | placed(job, was, options) | made.fields
+    nodes = places(job.name, job.tags, options.targets)
+    spec |= _timing(job, was, naming) | rules(job, old) | placed(nodes, was) | made.fields
     collected = options.logs_collected and "pod" in spec
     if kept := history(collected, job.processors, old.get("history") or {}, was):
         spec["history"] = kept
     notify, told = with_ways(old.get("notify") or [], _told_of(was), ways(job, options.notify, options.node))
     spec |= {"notify": notify} if notify or "notify" in old else {}
     counted = restored(job, was) if restore else (was.document.get("counted") if was else None)
-    document = {"job": words(job), "counted": counted, "told": told}
+    document = {"job": words(job), "counted": counted, "told": told, "placed": nodes}
     return Change(
         spec=fitting(spec, old),
         document={name: value for name, value in document.items() if value or name == "job"},
@@ -174,6 +177,10 @@ def _secrets(made: Action, was: Job | None, naming: Naming) -> Mapping[str, byte
     if made.kept - (secret_keys(was.spec, naming.name) if was else frozenset()):
         raise Invalid(
             f"{MASK} stands for a stored credential, and there is none; write the credential", "executor_config"
+        )
+    if was and not same_host(made.fields, was.spec):
+        raise Invalid(
+            f"{MASK} stands for a credential of another host; write the credential for this one", "executor_config.url"
         )
     if made.secrets:
         raise Invalid(f"some credentials are masked; write all of them, or leave all as {MASK}", "executor_config")

@@ -101,13 +101,13 @@ def test_what_upstream_does_not_check(changes: dict[str, object]) -> None:
 
 def test_a_parent_must_exist_and_must_not_come_after_its_child() -> None:
     parents = {"a": "", "b": "a", "c": "b", "x": "gone", "y": "z", "z": "y"}
-    check_parent(replace(GOOD, name="d", parent_job="c"), parents)
-    check_parent(GOOD, {})
-    check_parent(replace(GOOD, name="d", parent_job="x"), parents)
-    check_parent(replace(GOOD, name="d", parent_job="y"), parents)  # an old ring is no reason to hang
+    check_parent(replace(GOOD, name="d", parent_job="c"), None, parents)
+    check_parent(GOOD, None, {})
+    check_parent(replace(GOOD, name="d", parent_job="x"), None, parents)
+    check_parent(replace(GOOD, name="d", parent_job="y"), None, parents)  # an old ring is no reason to hang
     with pytest.raises(Told) as missing:
-        check_parent(replace(GOOD, name="d", parent_job="e"), parents)
+        check_parent(replace(GOOD, name="d", parent_job="e"), None, parents)
     assert missing.value.message == "specified parent job not found"
     with pytest.raises(Invalid) as ring:
-        check_parent(replace(GOOD, name="a", parent_job="c"), parents)
+        check_parent(replace(GOOD, name="a", parent_job="c"), None, parents)
     assert ring.value.message == "Job validation failed: c depends on a, so it cannot be its parent."

@@ -7,7 +7,7 @@ from fakes.dkron import Dkron, job
 from fakes.served import COMMON_PORT, PREFIX
 
 from crontask_gateway.dialects.dkron import DIALECT
-from crontask_gateway.errors import Unavailable
+from crontask_gateway.errors import Conflict, GatewayError, Invalid, Unavailable
 from crontask_gateway.principal import Access, Credential, Principal
 from crontask_gateway.store import Member
 
@@ -185,7 +185,9 @@ async def test_the_virtual_server(dkron: Dkron) -> None:
 async def test_counters_for_prometheus(dkron: Dkron) -> None:
     for name in ("a", "ß"):
         await dkron.stored(name)
-    await dkron.stage.tell(dkron.naming("a").key, counts={"succeeded": 3, "failed": 1, "lost": 1, "skipped": 9})
+    await dkron.stage.tell(
+        dkron.naming("a").key, counts={"succeeded": 3, "failed": 1, "lost": 1, "retried": 4, "skipped": 9}
+    )
     await dkron.delete("/jobs/a/executions")
     answer = await dkron.ask("GET", "/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -193,7 +195,7 @@ async def test_counters_for_prometheus(dkron: Dkron) -> None:
     assert values == [
         'dkron_job_executions_succeeded_total{job_name="a"} 3',
         'dkron_job_executions_succeeded_total{job_name="ß"} 0',
-        'dkron_job_executions_failed_total{job_name="a"} 2',
+        'dkron_job_executions_failed_total{job_name="a"} 6',
         'dkron_job_executions_failed_total{job_name="ß"} 0',
     ]
     assert (await Dkron(metrics=False).ask("GET", "/metrics")).status == 404
@@ -258,3 +260,22 @@ async def test_a_store_that_cannot_be_reached(dkron: Dkron, monkeypatch: pytest.
     for method, path in (("GET", "/jobs"), ("GET", "/jobs/a"), ("POST", "/jobs"), ("POST", "/jobs/a/toggle")):
         answer = await dkron.ask(method, f"/v1{path}")
         assert (answer.status, answer.headers["retry-after"]) == (503, "2")
+
+
+@pytest.mark.parametrize("error", [Conflict("it changes faster than it can be written"), Invalid("it cannot be told")])
+async def test_a_job_that_cannot_be_toggled(dkron: Dkron, monkeypatch: pytest.MonkeyPatch, error: GatewayError) -> None:
+    async def refused(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(dkron.stage.store, "change", refused)
+    answer = await dkron.post("/jobs/a/toggle")
+    assert (answer.status, answer.body) == (422, b"")
+
+
+async def test_who_may_store_a_job_may_not_run_it_by_that() -> None:
+    writer = Credential(Principal("writer", "", "default", frozenset({"read", "write"})), b"writer-token")
+    dkron = Dkron(access=Access("default", (writer,)))
+    bearer = {"authorization": "Bearer writer-token"}
+    assert (await dkron.post("/jobs?runoncreate", job("a"), **bearer)).status == 403
+    assert (await dkron.get("/jobs", **bearer)).json == []
+    assert (await dkron.post("/jobs", job("a"), **bearer)).status == 201

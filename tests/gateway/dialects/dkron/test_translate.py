@@ -378,11 +378,41 @@ def test_a_user_in_the_url_becomes_basic_authentication() -> None:
 def test_a_masked_credential_that_is_sent_back_leaves_the_secret_as_it_is() -> None:
     task = put(SECRET_JOB)
     masked = shown(task).executor_config or {}
-    for config in (masked, masked | {"url": "http://other/"}):
+    host = task.spec["http"]["url"].rstrip("/")
+    for config in (masked, masked | {"url": f"{host}/other"}, masked | {"expectCode": "204"}):
         change = to_task(replace(HTTP, executor_config=config), task, Naming(SCOPE, "job"), OPTIONS)
         assert change.secrets is None
         assert change.spec["http"]["headers"][0] == task.spec["http"]["headers"][0]
     assert to_task(HTTP, task, Naming(SCOPE, "job"), OPTIONS).secrets == {}
+
+
+@pytest.mark.parametrize("url", ["http://other/", "https://a:8/b", "http://a:9/b", "http://***@other/b"])
+def test_a_masked_credential_goes_to_no_other_host(url: str) -> None:
+    config = {"method": "GET", "url": "http://ann:pw@a:8/b", "headers": '["X-Api-Key: k"]'}
+    task = put(replace(HTTP, executor_config=config))
+    masked = shown(task).executor_config or {}
+    with pytest.raises(Invalid, match="of another host; write the credential"):
+        to_task(replace(HTTP, executor_config=masked | {"url": url}), task, Naming(SCOPE, "job"), OPTIONS)
+
+
+@pytest.mark.parametrize("name", ["X-Api-Key", "X-Auth-Token", "Cookie", "Proxy-Authorization", "Client-Secret!"])
+def test_headers_that_are_named_like_credentials_go_to_the_secret(name: str) -> None:
+    config = {"method": "GET", "url": "http://a/", "headers": f'["{name}: very-hidden", "Accept: a/b"]'}
+    change = to_task(replace(HTTP, executor_config=config), None, Naming(SCOPE, "job"), OPTIONS)
+    assert list((change.secrets or {}).values()) == [b"very-hidden"]
+    assert "very-hidden" not in str((change.spec, change.document))
+    assert shown(stored(change)).executor_config == config | {"headers": f'["{name}: ***", "Accept: a/b"]'}
+
+
+@pytest.mark.parametrize("executor", ["http", "grpc", "HTTP", "kafka"])
+def test_credentials_in_headers_of_another_shape_are_not_told(executor: str) -> None:
+    config = {"method": "GET", "url": "http://a/", "headers": '{"Authorization": "Bearer very-hidden"}'}
+    change = to_task(replace(HTTP, executor=executor, executor_config=config), None, Naming(SCOPE, "job"), OPTIONS)
+    assert "very-hidden" not in str((change.spec, change.document))
+    task = stored(change)
+    shown_job = replace(HTTP, executor=executor, executor_config=shown(task).executor_config)
+    again = to_task(shown_job, task, task.naming, OPTIONS)
+    assert (stored(again).spec, again.secrets or None) == (task.spec, None), "sent back as it was read it stays"
 
 
 def test_a_mask_without_a_credential_behind_it_is_refused() -> None:
@@ -727,6 +757,15 @@ def test_tags_choose_targets_where_the_configuration_says_so() -> None:
     job = replace(SHELL, tags={"role": "web:2", "server": "true:1"})
     assert to_task(job, None, Naming(SCOPE, "job"), options).spec["targets"] == ["web-nodes"]
     assert "targets" not in to_task(replace(job, tags={"role": "db"}), None, Naming(SCOPE, "job"), options).spec
+
+
+def test_tags_that_mean_nothing_any_more_place_no_job() -> None:
+    options = Options.model_validate({"targets": {"role=web": "web-nodes", "role=none": "web-nodes"}})
+    for value in ("web", "none:0"):
+        tagged = replace(SHELL, tags={"role": value})
+        task = stored(to_task(tagged, None, Naming(SCOPE, "job"), options))
+        for job in (tagged, SHELL):
+            assert "targets" not in to_task(job, task, task.naming, OPTIONS).spec, "the configuration knows no tags now"
 
 
 def test_b18_counts_choose_among_the_targets_of_a_tag() -> None:

@@ -9,7 +9,7 @@ action is written out, so that an edit by kubectl can be told from it.
 from collections.abc import Mapping
 from typing import Any
 
-from crontask_gateway.dialects.dkron.actions.calls import call, http, masked_call, read_call
+from crontask_gateway.dialects.dkron.actions.calls import call, http, masked_call, read_call, same_host
 from crontask_gateway.dialects.dkron.actions.laying import laid_over
 from crontask_gateway.dialects.dkron.actions.pods import container_of, docker, other, read_pod, shell
 from crontask_gateway.dialects.dkron.actions.values import MASK, Action, Body, failing
@@ -28,6 +28,7 @@ __all__ = [
     "laid_over",
     "masked",
     "read_action",
+    "same_host",
     "secret_keys",
 ]
 

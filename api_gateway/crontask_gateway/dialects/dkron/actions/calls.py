@@ -13,7 +13,16 @@ from crontask_core.httpcall import check_action
 from crontask_core.model import HttpAction
 from crontask_core.model.http_action import HttpMethod
 from crontask_core.model.policy import YEAR
-from crontask_gateway.dialects.dkron.actions.values import MASK, Action, Body, escape, failing, plain
+from crontask_gateway.dialects.dkron.actions.values import (
+    MASK,
+    Action,
+    Body,
+    escape,
+    failing,
+    key_of,
+    names_credential,
+    plain,
+)
 from crontask_gateway.dialects.dkron.wire import Config, JobIn
 
 ANY_STATUS = "100-599"
@@ -22,7 +31,6 @@ NO_STATUS = "100"
 HTTP_SECONDS = 30
 MAX_RESPONSE = 104_857_600
 
-_CREDENTIALS = ("authorization", "proxy-authorization", "cookie")
 _OF_THE_CONNECTION = ("content-length", "transfer-encoding", "connection", "upgrade")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}")
 
@@ -104,8 +112,8 @@ def _headers(text: str, secret: str, made: Action) -> list[Body]:
     """Request headers of a JSON list of `Name: value`; what is no such list, or no header, is left out."""
     found: list[Body] = []
     for name, value in _pairs(text):
-        if name.lower() in _CREDENTIALS:
-            key = f"header-{name.lower()}"
+        if names_credential(name):
+            key = key_of("header", name.lower())
             if value == MASK:
                 made.kept.add(key)
             else:
@@ -156,12 +164,24 @@ def masked_call(config: Config) -> Config:
     if isinstance(url := config.get("url"), str) and "@" in url:
         shown["url"] = re.sub(r"(?<=//)[^/?#]*@", f"{MASK}@", url)
     headers = config.get("headers")
-    if isinstance(headers, str) and any(name.lower() in _CREDENTIALS for name, _ in _pairs(headers)):
+    if isinstance(headers, str) and any(names_credential(name) for name, _ in _pairs(headers)):
         entries = [entry for entry in json.loads(headers) if isinstance(entry, str)]
         shown["headers"] = json.dumps([_hidden(entry) for entry in entries], ensure_ascii=False)
+    elif isinstance(headers, str) and not _pairs(headers) and names_credential(headers):
+        shown["headers"] = (
+            MASK  # no list, so no header is sent, as upstream has it; it is nobody's to read all the same
+        )
     return shown
 
 
 def _hidden(entry: str) -> str:
     name, colon, _ = entry.partition(":")
-    return f"{name}: {MASK}" if colon and name.strip().lower() in _CREDENTIALS else entry
+    return f"{name}: {MASK}" if colon and names_credential(name) else entry
+
+
+def same_host(fields: Body, before: Body) -> bool:
+    """Whether the calls of two specs go to the same scheme, host and port; so, too, where either makes none."""
+    if "http" not in fields or "http" not in before:
+        return True
+    now, then = (urlsplit(str(each["http"].get("url", ""))) for each in (fields, before))
+    return (now.scheme, now.netloc.lower()) == (then.scheme, then.netloc.lower())

@@ -8,6 +8,8 @@ Body = dict[str, Any]
 
 MASK = "***"
 """What clients see in place of a credential, which is in a Secret; written back, it leaves the credential as it is."""
+_CREDENTIALS = re.compile(r"authorization|cookie|password|passwd|secret|token|credential|api[_-]?key", re.IGNORECASE)
+_NO_KEY = re.compile(r"[^-._a-zA-Z0-9]")
 _SAYS = 'echo "$0"; exit 1'
 
 
@@ -22,6 +24,16 @@ class Action:
 
     def __repr__(self) -> str:
         return f"Action({sorted(self.fields)}, secrets {sorted(self.secrets)})"
+
+
+def names_credential(text: str) -> bool:
+    """Whether the name of a header or of a setting says that it holds a credential, or a text names such a one."""
+    return _CREDENTIALS.search(text) is not None
+
+
+def key_of(kind: str, name: str) -> str:
+    """The key in the Secret for the credential of a header or a setting."""
+    return f"{kind}-{_NO_KEY.sub('_', name)[:200]}"
 
 
 def failing(text: str, image: str) -> Body:

@@ -6,13 +6,13 @@ in a variable `DKRON_CONFIG_<key>`, whether or not it can use it.
 
 import re
 
-from crontask_gateway.dialects.dkron.actions.values import MASK, Action, Body
+from crontask_gateway.dialects.dkron.actions.values import MASK, Action, Body, key_of, names_credential
 from crontask_gateway.dialects.dkron.members import Config, Scalar, text_of
 from crontask_gateway.dialects.dkron.wire import JobIn
 
-_NAMES = re.compile(r"password|passwd|secret|token|credential|api_?key", re.IGNORECASE)
+_LISTS = ("headers",)
+"""Settings whose value names several things, any of which may be a credential."""
 _USER = re.compile(r"(?<=//)[^/?#]+@")
-_NO_KEY = re.compile(r"[^-._a-zA-Z0-9]")
 _NO_NAME = re.compile(r"[^ -<>-~]")
 
 
@@ -27,7 +27,7 @@ def with_secrets(fields: Body, job: JobIn, secret: str) -> Action:
     env = fields["pod"].setdefault("env", [])
     for key, value in (job.executor_config or {}).items():
         credential = _credential(key, value)
-        name = f"config-{_NO_KEY.sub('_', key)[:200]}"
+        name = key_of("config", key)
         variable = f"DKRON_CONFIG_{_NO_NAME.sub('_', key)[:200]}"
         if not credential or name in made.secrets.keys() | made.kept or variable in {each["name"] for each in env}:
             continue
@@ -41,13 +41,17 @@ def with_secrets(fields: Body, job: JobIn, secret: str) -> Action:
 
 def _credential(key: str, value: Scalar) -> str:
     """What of a value is a credential: all of it, the user of a URL, or nothing."""
-    if _NAMES.search(key):
+    if _is_credential(key, value):
         return text_of(value)
     found = _USER.search(value) if isinstance(value, str) else None
     return found[0].removesuffix("@") if found else ""
 
 
+def _is_credential(key: str, value: Scalar) -> bool:
+    return names_credential(key) or (key in _LISTS and (value == MASK or names_credential(text_of(value))))
+
+
 def _shown(key: str, value: Scalar) -> Scalar:
-    if _NAMES.search(key):
+    if _is_credential(key, value):
         return MASK if text_of(value) else value
     return _USER.sub(f"{MASK}@", value, count=1) if isinstance(value, str) else value
