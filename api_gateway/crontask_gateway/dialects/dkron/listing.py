@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from crontask_gateway.dialects.dkron.members import Config
 from crontask_gateway.dialects.dkron.translate import steady
 from crontask_gateway.dialects.dkron.upcoming import nexts
 from crontask_gateway.dialects.dkron.wire import ExecutionOut, JobOut, text_of
@@ -78,8 +79,12 @@ def _filters(query: Query) -> list[Callable[[JobOut], bool]]:
     if disabled := query.get("disabled"):
         wanted.append(lambda job: ("true" if job.disabled else "false") == disabled)
     if metadata := _metadata(query):
-        wanted.append(lambda job: metadata.items() <= {k: text_of(v) for k, v in (job.metadata or {}).items()}.items())
+        wanted.append(lambda job: _has(job.metadata or {}, metadata))
     return wanted
+
+
+def _has(found: Config, wanted: Mapping[str, str]) -> bool:
+    return all(name in found and text_of(found[name]) == text for name, text in wanted.items())
 
 
 def _metadata(query: Query) -> dict[str, str]:
@@ -92,15 +97,16 @@ def _metadata(query: Query) -> dict[str, str]:
 
 
 def _ordered(jobs: list[Job], query: Query, now: datetime) -> list[Job]:
-    """By `_sort`, which is the name where it is unknown; only `DESC` turns it around."""
+    """By `_sort`, which is the name where it is unknown; only `DESC` turns it around. Among equals the name decides."""
     by, descends = query.get("_sort"), query.get("_order") == "DESC"
+    if descends:
+        jobs = jobs[::-1]
     if by == "next":
-        next_of = nexts(now)
-        return sorted(jobs, key=lambda job: (next_of(job), job.id), reverse=descends)
+        return sorted(jobs, key=nexts(now), reverse=descends)
     if by in _BY_JOB:
         member: str = by
-        return sorted(jobs, key=lambda job: (*_value(getattr(steady(job), member)), job.id), reverse=descends)
-    return jobs[::-1] if descends else jobs
+        return sorted(jobs, key=lambda job: _value(getattr(steady(job), member)), reverse=descends)
+    return jobs
 
 
 def _value(value: Any) -> tuple[bool, Any]:
