@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -46,7 +46,7 @@ class Api:
         except (aiohttp.ClientError, TimeoutError):
             return 0, b"", ""
 
-    async def put(self, bodies: Iterable[dict[str, Any]], *, within: float) -> int:
+    async def put(self, bodies: Iterable[Mapping[str, Any]], *, within: float) -> int:
         """Makes jobs, each asked for once, for so many seconds; returns how many were taken."""
         asked = [("POST", "/v1/jobs", body) for body in bodies]
         return sum(status == 201 for status, _ in await self._all(asked, within))

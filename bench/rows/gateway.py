@@ -1,4 +1,5 @@
-"""Dkron's API with 5,000 jobs, while 100 executions a second go on: how long requests take, and the gateway's memory.
+"""Dkron's API with 5,000 jobs, first in quiet, then while 100 executions a second go on: how long requests take, and
+the gateway's memory.
 
 Every request stands alone: one client asks for all kinds by turns, in an order of chance, and reads each answer whole
 before it asks again. That an answer is the right one is checked by its status and its count of jobs. The jobs were
@@ -8,8 +9,9 @@ made through the same API. Each repetition has a gateway of its own; the operato
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.contestant import running
 from bench.figures import Repeated, Spread, once
@@ -40,8 +42,8 @@ class Window:
     """How long the requests took, by their kind."""
     wrong: int
     """Answers other than they should have been."""
-    executions: Spread
-    """The lateness of the executions that went on meanwhile."""
+    executions: Spread | None
+    """The lateness of the executions that went on meanwhile; None in quiet."""
     memory: int
     """Of the gateway, in bytes, at the end."""
     ready: float
@@ -49,44 +51,53 @@ class Window:
 
 
 async def run(stage: Stage) -> list[Line]:
-    """A line for each kind of request, then the wrong answers, the executions, and the memory."""
+    """A line for each kind of request in quiet, then for each under load, with their wrong answers and the memory."""
     stage.cluster.up("stock")
     await namespace(stage.api, SPACE)
     stock = _stock(stage)
-    say(f"{stock.jobs} jobs, of which {RATE} a second are due")
     try:
         async with running(stage.cluster):
-            async with serving(stage.cluster) as gateway, client(gateway.url) as api:
-                pace = await _make(stage, api, stock)
-            windows = []
-            for _ in stage.turns(["ours"]):
-                async with serving(stage.cluster) as gateway, client(gateway.url) as api:
-                    windows.append(await _window(stage, gateway, api, stock))
+            say(f"{stock.jobs} jobs that wait")
+            pace = await _taken(stage, [stock.idle(n) for n in range(stock.jobs)])
+            quiet = await _windows(stage, stock, 0)
+            say(f"the same, of which {RATE} a second are due")
+            await _taken(stage, [job(stock.name(n), every(PERIOD, n % PERIOD), _url(stage)) for n in range(stock.busy)])
+            loaded = await _windows(stage, stock, RATE)
     finally:
         stage.cluster.stop_controllers()
         await clear(stage.api, SPACE)
-    return lines(stock.jobs, windows, pace)
+    return lines(stock.jobs, pace, quiet, loaded)
+
+
+def _url(stage: Stage) -> str:
+    return stage.cluster.values()["RECEIVER_URL"] + PATH
 
 
 def _stock(stage: Stage) -> Stock:
     if stage.sizes.jobs < 2 * RATE * PERIOD:
         raise ValueError(f"--jobs: at least {2 * RATE * PERIOD} are needed, as {RATE * PERIOD} are due all the time")
-    url = stage.cluster.values()["RECEIVER_URL"] + PATH
-    return Stock(stage.sizes.jobs, RATE * PERIOD, daily(time.time() + HALF_DAY, seconds=True), f"{url}/by-hand")
+    return Stock(stage.sizes.jobs, RATE * PERIOD, daily(time.time() + HALF_DAY, seconds=True), f"{_url(stage)}/by-hand")
 
 
-async def _make(stage: Stage, api: Api, stock: Stock) -> float:
-    """Makes the jobs, those that wait first; returns how many a second."""
-    url = stage.cluster.values()["RECEIVER_URL"] + PATH
-    bodies = [stock.idle(n) for n in range(stock.busy, stock.jobs)]
-    bodies += [job(stock.name(n), every(PERIOD, n % PERIOD), url) for n in range(stock.busy)]
-    began = time.monotonic()
-    if (taken := await api.put(bodies, within=MAKE_SECONDS)) < stock.jobs:
-        raise RuntimeError(f"the gateway has taken only {taken} of {stock.jobs} jobs")
-    return stock.jobs / (time.monotonic() - began)
+async def _taken(stage: Stage, bodies: Sequence[Mapping[str, Any]]) -> float:
+    """Has jobs made, or made anew, by a gateway of their own; returns how many a second."""
+    async with serving(stage.cluster) as gateway, client(gateway.url) as api:
+        began = time.monotonic()
+        if (taken := await api.put(bodies, within=MAKE_SECONDS)) < len(bodies):
+            raise RuntimeError(f"the gateway has taken only {taken} of {len(bodies)} jobs")
+        return len(bodies) / (time.monotonic() - began)
 
 
-async def _window(stage: Stage, gateway: Gateway, api: Api, stock: Stock) -> Window:
+async def _windows(stage: Stage, stock: Stock, rate: int) -> list[Window]:
+    """The repetitions, each with a new gateway, while so many executions a second go on."""
+    found = []
+    for _ in stage.turns(["ours"]):
+        async with serving(stage.cluster) as gateway, client(gateway.url) as api:
+            found.append(await _window(stage, gateway, api, stock, rate))
+    return found
+
+
+async def _window(stage: Stage, gateway: Gateway, api: Api, stock: Stock, rate: int) -> Window:
     arrivals = stage.cluster.arrivals()
     begin = math.ceil(time.time()) + PERIOD
     await until(begin)
@@ -95,11 +106,12 @@ async def _window(stage: Stage, gateway: Gateway, api: Api, stock: Stock) -> Win
     memory = gateway.resident()
     await until(end + PERIOD)
     late = [call.lateness for call in at_path(arrivals.read(), PATH) if begin <= call.scheduled_at < end]
-    found = Window(seconds, wrong, Spread.of(late, RATE * (end - begin)), memory, gateway.ready_after)
+    executions = Spread.of(late, rate * (end - begin)) if rate else None
     for kind, spread in seconds.items():
         say(f"    {kind}: p50 {spread.p50 * 1000:.1f} ms, p99 {spread.p99 * 1000:.1f} ms")
-    say(f"    {wrong} wrong, {memory / 2**20:.1f} MiB, executions meanwhile: p99 {found.executions.p99:.3f} s")
-    return found
+    meanwhile = f", executions meanwhile: p99 {executions.p99:.3f} s" if executions else ""
+    say(f"    {wrong} wrong, {memory / 2**20:.1f} MiB{meanwhile}")
+    return Window(seconds, wrong, executions, memory, gateway.ready_after)
 
 
 async def _asked(api: Api, stock: Stock, chance: random.Random) -> tuple[dict[str, Spread], int]:
@@ -116,17 +128,27 @@ async def _asked(api: Api, stock: Stock, chance: random.Random) -> tuple[dict[st
     return {kind: Spread.of(times) for kind, times in took.items()}, wrong
 
 
-def lines(jobs: int, windows: Sequence[Window], pace: float) -> list[Line]:
+def lines(jobs: int, pace: float, quiet: Sequence[Window], loaded: Sequence[Window]) -> list[Line]:
     """The lines of all repetitions; `pace` is how many jobs a second were made at first."""
-    measure = f"Dkron's API with {jobs} jobs under {RATE} executions a second"
+    measure = f"Dkron's API with {jobs} jobs"
+    under = f"{measure} under {RATE} executions a second"
+    late = [window.executions for window in loaded if window.executions]
+    memory = Repeated(tuple(window.memory / 2**20 for window in loaded))
+    details = {"made_per_second": pace, "ready_seconds": max(window.ready for window in (*quiet, *loaded))}
+    return [
+        *_requests(measure, quiet),
+        *_requests(under, loaded),
+        Line(f"{under}: their lateness", "s", Repeated(tuple(late))),
+        Line(f"{under}: the gateway's memory", "MiB", memory, details=details),
+    ]
+
+
+def _requests(measure: str, windows: Sequence[Window]) -> list[Line]:
+    """A line for each kind, and one for the answers that were wrong."""
     wrong = sum(window.wrong for window in windows)
-    memory = Repeated(tuple(window.memory / 2**20 for window in windows))
-    details = {"made_per_second": pace, "ready_seconds": max(window.ready for window in windows)}
     return [
         *(_line(f"{measure}: {kind}", kind, windows) for kind in KINDS),
         Line(f"{measure}: wrong answers", "", once(float(wrong)), goals=(at_most(wrong, 0, "0"),)),
-        Line(f"{measure}: their lateness", "s", Repeated(tuple(window.executions for window in windows))),
-        Line(f"{measure}: the gateway's memory", "MiB", memory, details=details),
     ]
 
 
