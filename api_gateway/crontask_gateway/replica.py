@@ -59,7 +59,7 @@ class Replica:
             jobs=self._jobs,
             runs=self._runs,
             freshness=self.freshness,
-            switches=Switches(api, self._peers, lease_namespace, pace.deadline),
+            switches=Switches(api, self._peers, self._leases, lease_namespace, pace.deadline),
             operators=self.operators,
         )
 

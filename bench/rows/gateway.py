@@ -10,7 +10,7 @@ import math
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.contestant import running
@@ -59,7 +59,7 @@ async def run(stage: Stage) -> list[Line]:
         async with running(stage.cluster):
             say(f"{stock.jobs} jobs that wait")
             pace = await _taken(stage, [stock.idle(n) for n in range(stock.jobs)])
-            quiet = await _windows(stage, stock, 0)
+            quiet = await _windows(stage, replace(stock, busy=0), 0)
             say(f"the same, of which {RATE} a second are due")
             await _taken(stage, [job(stock.name(n), every(PERIOD, n % PERIOD), _url(stage)) for n in range(stock.busy)])
             loaded = await _windows(stage, stock, RATE)

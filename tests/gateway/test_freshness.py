@@ -318,6 +318,35 @@ async def test_switches_are_shared_and_outlive_the_replicas(cluster: Cluster) ->
     assert cluster.server.object(LEASES, FLAGS_LEASE, LEASES_IN)
 
 
+async def test_a_replica_that_is_alone_asks_nobody_for_the_switches(cluster: Cluster) -> None:
+    async with cluster.gateway("one") as one:
+        listed = cluster.asked("list", LEASES)
+        go = one.api.hold(LEASES)
+        for on in (True, False, True):
+            await one.store.set_flag("dkron.paused", on)
+            assert await one.store.flag("dkron.paused") is on
+        go.set()
+        patch = {"metadata": {"annotations": {"crontask.dev/flag.dkron.paused": None}}}
+        await one.api.client().patch(LEASES, LEASES_IN, FLAGS_LEASE, patch)  # somebody at kubectl
+        while await one.store.flag("dkron.paused"):
+            await asyncio.sleep(0.01)
+        assert cluster.asked("list", LEASES) == listed
+
+
+async def test_a_replica_that_hears_nothing_of_the_switches_asks_for_them(cluster: Cluster) -> None:
+    async with cluster.gateway("one") as one:
+        await one.store.set_flag("dkron.paused", True)
+        one.api.hold(LEASES)
+        await asyncio.sleep(4)
+        listed = cluster.asked("list", LEASES)
+        assert await one.store.flag("dkron.paused")
+        assert cluster.asked("list", LEASES) == listed + 1
+        cluster.server.fail("list", LEASES, times=50)
+        with pytest.raises(Unavailable, match="the switches cannot be read"):
+            await one.store.flag("dkron.paused")
+        cluster.server.heal()
+
+
 async def test_an_event_that_comes_late_undoes_no_write_of_ones_own(cluster: Cluster) -> None:
     async with cluster.gateway("one") as one:
         go = one.api.hold(TASKS)

@@ -192,7 +192,6 @@ async def test_an_api_server_that_does_not_answer_is_unavailable(stage: KubeStag
         stage.store.put(A, change(n=2)),
         stage.store.remove(A.key),
         stage.store.trigger(A.key),
-        stage.store.flag("x"),
         stage.store.set_flag("x", True),
     ]
     for call in calls:
