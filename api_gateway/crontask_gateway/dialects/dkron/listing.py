@@ -34,8 +34,7 @@ _BY_JOB = ("displayname", "schedule", "success_count", "error_count", "last_succ
 def page(jobs: Sequence[Job], query: Query, now: datetime) -> tuple[list[Job], int]:
     """The jobs that the query asks for, and how many there are before the slice. `jobs` are sorted by id."""
     wanted = _filters(query)
-    found = [job for job in jobs if all(fits(steady(job)) for fits in wanted)] if wanted else list(jobs)
-    found = _ordered(found, query, now)
+    found = _ordered(_filtered(jobs, wanted) if wanted else list(jobs), query, now)
     start, end = _number(query.get("_start", "0")), _number(query.get("_end", str(len(found))))
     return found[start:end] if start >= 0 and end >= 0 else [], len(found)
 
@@ -78,13 +77,22 @@ def _filters(query: Query) -> list[Callable[[JobOut], bool]]:
         wanted.append(lambda job: job.status == ("" if status == UNTRIGGERED else status))
     if disabled := query.get("disabled"):
         wanted.append(lambda job: ("true" if job.disabled else "false") == disabled)
-    if metadata := _metadata(query):
-        wanted.append(lambda job: _has(job.metadata or {}, metadata))
-    return wanted
+    return [*wanted, *(_has(name, text) for name, text in _metadata(query).items())]
 
 
-def _has(found: Config, wanted: Mapping[str, str]) -> bool:
-    return all(name in found and text_of(found[name]) == text for name, text in wanted.items())
+def _filtered(jobs: Sequence[Job], wanted: Sequence[Callable[[JobOut], bool]]) -> list[Job]:
+    found = [(job, steady(job)) for job in jobs]
+    for fits in wanted:  # one filter at a time, over what is left: half as long as all of them for each job
+        found = [each for each in found if fits(each[1])]
+    return [job for job, _ in found]
+
+
+def _has(name: str, text: str) -> Callable[[JobOut], bool]:
+    def fits(job: JobOut) -> bool:
+        found: Config = job.metadata or {}
+        return name in found and text_of(found[name]) == text
+
+    return fits
 
 
 def _metadata(query: Query) -> dict[str, str]:
