@@ -78,6 +78,10 @@ lock: install ## Renew the locked versions
 	  --no-emit-index-url --extra gateway --constraints requirements/dev.txt pyproject.toml --output-file requirements/gateway.txt
 	@echo 'hatchling>=1.33' | $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --constraints requirements/dev.txt - --output-file requirements/build.txt
+	@echo 'django-dkron' | $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-annotate --no-emit-index-url --constraints requirements/dev.txt - --output-file requirements/clients/django-dkron.txt
+	@echo 'dkron' | $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-annotate --no-emit-index-url --no-deps - --output-file requirements/clients/dkron.txt
 
 clean: ## Remove .venv and every cache of the checkout (after `make down`)
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build

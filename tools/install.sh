@@ -17,8 +17,9 @@ find_python() {
 
 fingerprint() { cksum "$@" | cksum; }
 
-packages=$(fingerprint requirements/dev.txt)
-project=$(fingerprint requirements/dev.txt pyproject.toml)
+locks="requirements/dev.txt requirements/clients/*.txt"
+packages=$(fingerprint $locks)
+project=$(fingerprint $locks pyproject.toml)
 if suits .venv/bin/python && [ "$(cat .venv/project-stamp 2>/dev/null)" = "$project" ]; then exit 0; fi
 
 if ! suits .venv/bin/python || ! .venv/bin/python -c 'import pip' 2>/dev/null; then
@@ -35,6 +36,13 @@ if [ "$(cat .venv/packages-stamp 2>/dev/null)" != "$packages" ]; then
   echo "Installing the locked Python packages into .venv (one to three minutes) …" >&2
   $install --require-hashes -r requirements/dev.txt ||
     fail "The Python packages could not be installed: see above, check the connection to the package index, try again."
+  # Clients that others have written, for the tests: each in a folder of its own, as two are called by the same name.
+  for lock in requirements/clients/*.txt; do
+    client=.venv/clients/$(basename "$lock" .txt)
+    rm -rf "$client"
+    $install --require-hashes --no-deps --target "$client" -r "$lock" ||
+      fail "The clients that the tests try could not be installed: see above, check the connection to the package index."
+  done
   echo "$packages" > .venv/packages-stamp
 fi
 $install --no-build-isolation --no-deps --editable . || fail "This project could not be installed: see above."

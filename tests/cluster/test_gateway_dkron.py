@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pydkron.client
 import pytest
+from foreign.programs import DjangoSite, DkronCli
 from live.dkron import Dkron, another_replica
 from live.kubectl import Answer, Kubectl
 from live.stories import Stage, status, until
@@ -112,6 +113,35 @@ def test_pydkron_works_with_the_gateway(dkron: Dkron) -> None:
     assert client.toggle(name).disabled
     client.get_job(name).delete()
     assert dkron.names() == []
+
+
+def test_dkron_cli_works_with_the_gateway(dkron: Dkron, tmp_path: Path) -> None:
+    cli, name, file = DkronCli(dkron.url), dkron.name("cli"), tmp_path / "job.json"
+    config = {"shell": "true", "command": "echo theirs"}
+    job = {"name": name, "schedule": "@manually", "executor": "shell", "executor_config": config}
+    file.write_text(json.dumps(job))
+    cli.ok("apply", "job", str(file))
+    cli.ok("run", name)
+    assert dkron.ended("cli")["output"] == "theirs\n"
+    until(lambda: cli.get("job", name)["success_count"] == 1, "its run is counted")
+    assert cli.get("leader")["Name"] == cli.get("members")[0]["Name"]
+    cli.ok("delete", "job", name)
+    assert dkron.names() == []
+
+
+def test_django_dkron_works_with_the_gateway(dkron: Dkron, tmp_path: Path) -> None:
+    site = DjangoSite(dkron.url, tmp_path, {"DKRON_NAMESPACE": dkron.name("site")})
+    parent = {"name": "parent", "schedule": "@every 24h", "command": "echo $((1 + 1))", "use_shell": True}
+    site.migrate()
+    site.jobs(parent, {"name": "child", "schedule": "@parent parent", "command": "echo child"})
+    assert site.manage("resync_dkron") == "Job parent updated\nJob child updated\n"
+    dkron.run("site_parent")
+    assert dkron.ended("site_parent")["output"] == "2\n"
+    until(lambda: dkron.executions("site_child"), "the child runs")
+    assert dkron.ended("site_child")["output"] == "child\n"
+    site.jobs(parent | {"enabled": False})
+    assert site.manage("resync_dkron") == "Job parent updated\nJob child delete\n"
+    assert (dkron.names(), dkron.job("site_parent")["disabled"]) == ([dkron.name("site_parent")], True)
 
 
 def test_a_job_is_busy_while_it_runs_and_is_stopped_with_its_deletion(dkron: Dkron, jobs: Stage) -> None:

@@ -32,9 +32,10 @@ def test_make_alone_explains_every_verb() -> None:
 def checkout(tmp_path: Path) -> Path:
     """As much of a checkout as the making of .venv looks at."""
     (tmp_path / "tools").mkdir()
-    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "clients").mkdir(parents=True)
     shutil.copy(ROOT / "tools" / "install.sh", tmp_path / "tools")
-    (tmp_path / "requirements" / "dev.txt").write_text("")
+    for lock in ("dev.txt", "clients/one.txt", "clients/two.txt"):
+        (tmp_path / "requirements" / lock).write_text("")
     (tmp_path / "pyproject.toml").write_text("")
     return tmp_path
 
@@ -62,7 +63,7 @@ def test_without_venv_one_sentence_says_so(checkout: Path) -> None:
     assert not (checkout / ".venv").exists()
 
 
-def test_packages_are_installed_once_and_again_when_the_lock_changes(checkout: Path) -> None:
+def test_packages_are_installed_once_and_again_when_a_lock_changes(checkout: Path) -> None:
     fake_python(checkout / ".venv" / "bin" / "python", f'echo "$*" >> {checkout}/calls')
     calls = checkout / "calls"
 
@@ -72,12 +73,22 @@ def test_packages_are_installed_once_and_again_when_the_lock_changes(checkout: P
         calls.write_text("")
         return ["packages" if "--require-hashes" in row else "project" for row in found]
 
-    assert installs() == ["packages", "project"]
+    everything = ["packages", "packages", "packages", "project"]
+    assert installs() == everything
     assert installs() == []
     (checkout / "pyproject.toml").write_text("[project]")
     assert installs() == ["project"]
     (checkout / "requirements" / "dev.txt").write_text("a==1")
-    assert installs() == ["packages", "project"]
+    assert installs() == everything
+    (checkout / "requirements" / "clients" / "two.txt").write_text("b==1")
+    assert installs() == everything
+
+
+def test_clients_are_installed_apart_from_the_rest_and_from_each_other(checkout: Path) -> None:
+    fake_python(checkout / ".venv" / "bin" / "python", f'echo "$*" >> {checkout}/calls')
+    assert run("sh", "tools/install.sh", cwd=checkout).returncode == 0
+    folders = re.findall(r"--target (\S+)", (checkout / "calls").read_text())
+    assert folders == [".venv/clients/one", ".venv/clients/two"]
 
 
 def test_a_failed_installation_is_tried_again(checkout: Path) -> None:

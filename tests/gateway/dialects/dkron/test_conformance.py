@@ -22,25 +22,6 @@ MEMBERS = (
     "processors", "concurrency", "executor", "executor_config", "status", "next", "ephemeral", "starts_at",
     "expires_at",
 )  # fmt: skip
-SAMPLE = {
-    "name": "job_name",
-    "displayname": "string",
-    "schedule": "@every 10s",
-    "timezone": "Europe/Berlin",
-    "owner": "Platform Team",
-    "owner_email": "platform@example.com",
-    "disabled": False,
-    "tags": {"server": "true"},
-    "metadata": {"office": "Barcelona"},
-    "retries": 2,
-    "parent_job": "parent_job",
-    "processors": {"files": {"forward": True}},
-    "concurrency": "allow",
-    "executor": "shell",
-    "executor_config": {"command": "echo 'Hello from Dkron'"},
-    "status": "success",
-}
-"""After the sample of a request in Dkron's OpenAPI document."""
 
 
 @pytest.fixture
@@ -473,15 +454,6 @@ async def test_toggle_flips_and_keeps_the_rest(dkron: Dkron) -> None:
     assert off.json == made | {"disabled": True}
     assert (await dkron.post("/jobs/job/toggle")).json == made
     assert (await dkron.post("/jobs/none/toggle")).status == 404
-
-
-async def test_the_documents_own_sample(dkron: Dkron) -> None:
-    refused = await dkron.post("/jobs", SAMPLE)
-    assert (refused.status, refused.text) == (404, "specified parent job not found")
-    await dkron.stored("parent_job")
-    answer = await dkron.post("/jobs", SAMPLE)
-    assert answer.status == 201
-    assert answer.json == answer.json | SAMPLE | {"status": ""}
 
 
 async def test_rings_of_parents_are_refused(dkron: Dkron) -> None:

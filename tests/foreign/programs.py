@@ -1,0 +1,81 @@
+"""Clients of Dkron that others have written and PyPI holds, each run as the program that it is.
+
+`make install` puts each into a folder of its own: `dkron` and `django-dkron` both bring a package called `dkron`.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).parents[1]
+CLIENTS = Path(sys.prefix) / "clients"
+SECONDS = 25
+
+
+def _run(client: str, arguments: Sequence[str], **environ: str) -> subprocess.CompletedProcess[str]:
+    environ = {
+        "PYTHONPATH": f"{CLIENTS / client}:{TESTS}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LC_ALL": "C.UTF-8",
+    } | environ
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+@dataclass(frozen=True)
+class DkronCli:
+    """`dkron-cli` of `dkron`, and with it that package's library, to which each of its commands is one call."""
+
+    hosts: str
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return _run("dkron", ["dkron", "--hosts", self.hosts, *arguments])
+
+    def ok(self, *arguments: str) -> str:
+        """What it prints, where it succeeds."""
+        done = self(*arguments)
+        assert done.returncode == 0, done
+        return done.stdout
+
+    def get(self, *arguments: str) -> Any:
+        """What `get` prints, which is JSON."""
+        return json.loads(self.ok("get", *arguments))
+
+
+@dataclass(frozen=True)
+class DjangoSite:
+    """A Django project with `django-dkron` in it (`foreign/site`), its database in `folder`.
+
+    `settings` are the app's own: DKRON_NAMESPACE, DKRON_JOB_LABEL, DKRON_API_AUTH.
+    """
+
+    url: str
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def manage(self, *arguments: str) -> str:
+        """What a command of Django prints: first what is asked for, then complaints."""
+        told = {"SITE_DATABASE": str(self.folder / "site.sqlite3"), "DKRON_URL": self.url} | self.settings
+        done = _run("django-dkron", ["django", *arguments, "--settings", "foreign.site.settings"], **told)
+        assert done.returncode == 0, done
+        return done.stdout + done.stderr
+
+    def migrate(self) -> None:
+        """Makes the database."""
+        self.manage("migrate", "--verbosity=0")
+
+    def jobs(self, *jobs: dict[str, Any]) -> None:
+        """These are the jobs in the database, and no others."""
+        self.shell("models.Job.objects.all().delete()")
+        rows = [{"model": "dkron.job", "pk": number, "fields": job} for number, job in enumerate(jobs, start=1)]
+        file = self.folder / "jobs.json"
+        file.write_text(json.dumps(rows))
+        self.manage("loaddata", str(file), "--verbosity=0")
+
+    def shell(self, code: str) -> str:
+        """What a line of Python prints, for what the app does with no command of its own."""
+        return self.manage("shell", "--verbosity=0", "-c", f"from dkron import models, utils, views; {code}")
