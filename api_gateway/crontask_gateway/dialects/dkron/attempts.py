@@ -11,16 +11,20 @@ from crontask_gateway.dialects.dkron.wire import NEVER, ExecutionOut, JobOut
 from crontask_gateway.store import Run
 
 LOST = "grpc: Error on execution streaming, agent connection was abruptly terminated"
+_APART = 1_000
+"""More than the targets that a job and one of its runs can name together."""
 _WRONG_STATUS = "received response code does not match the expected code"
 _WRONG_BODY = "received response body did not match the expected body"
 
 
-def from_execution(run: Run, job: JobOut, node: str, taken: str = "") -> list[ExecutionOut]:
+def from_execution(
+    run: Run, job: JobOut, node: str, taken: str = "", targets: Sequence[str] = ()
+) -> list[ExecutionOut]:
     """The attempts, oldest first; one that has not begun where there is none yet, none where there never will be.
 
-    `job` is the run's job, `node` what the one virtual server is called, `taken` what is shown in place of outputs
-    that a processor has taken. An id is that of the second in which the run was made, not of the attempt's start as
-    upstream: it stays what it is while the run goes on, and no two attempts share one.
+    `job` is the run's job and `targets` are its own, `node` is what the one virtual server is called, `taken` what is
+    shown in place of outputs that a processor has taken. An id is that of the second in which the run was made, not of
+    the attempt's start as upstream: it stays what it is while the run goes on, and no two attempts share one.
     """
     known = run.known
     began = known.attempts or known.started_at is not None
@@ -30,10 +34,11 @@ def from_execution(run: Run, job: JobOut, node: str, taken: str = "") -> list[Ex
     group = gotime.nanos(run.created.replace(microsecond=0)) + _draw(run.key.name, gotime.SECOND)
     attempts = known.attempts or [Attempt(number=1, started_at=known.started_at, finished_at=known.finished_at)]
     outputs = _outputs(known.output or "", attempts)
+    places = _places(attempts, targets)
     found = []
     for place, attempt in enumerate(attempts):
-        # Targets share a number; of very many attempts some are no longer listed.
-        nth = place if attempt.target else attempt.number - 1
+        # Counted by number and target: of very many attempts some are no longer listed, and targets begin in any order.
+        nth = (attempt.number - 1) * _APART + places[attempt.target] if attempt.target else attempt.number - 1
         latest = place == len(attempts) - 1
         ended = attempt.finished_at or (known.finished_at if run.ended else None)
         start = attempt.started_at or run.created
@@ -53,6 +58,12 @@ def from_execution(run: Run, job: JobOut, node: str, taken: str = "") -> list[Ex
             )
         )
     return found
+
+
+def _places(attempts: Sequence[Attempt], targets: Sequence[str]) -> dict[str, int]:
+    """The places of targets: in the job's order, then those that it had when the run was made."""
+    others = {attempt.target for attempt in attempts if attempt.target} - set(targets)
+    return {target: place for place, target in enumerate([*targets, *sorted(others)])}
 
 
 def _outputs(output: str, attempts: Sequence[Attempt]) -> list[str]:

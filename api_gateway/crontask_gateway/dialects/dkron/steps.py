@@ -124,8 +124,8 @@ def _beside_others(job: Job) -> Overrides | None:
 
 def executions(request: Request, job: Job, runs: Sequence[Run]) -> list[ExecutionOut]:
     """The attempts of all runs."""
-    found, node, taken = steady(job), request.deps.options.node, marker(job)
-    return [each for each_run in runs for each in from_execution(each_run, found, node, taken)]
+    found, node, taken, targets = steady(job), request.deps.options.node, marker(job), job.spec.get("targets") or ()
+    return [each for each_run in runs for each in from_execution(each_run, found, node, taken, targets)]
 
 
 async def members(request: Request) -> list[dict[str, Any]]:

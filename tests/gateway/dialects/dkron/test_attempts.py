@@ -159,6 +159,20 @@ def test_of_the_attempts_at_a_target_the_last_one_has_the_output() -> None:
     assert len({each.id for each in found}) == 3
 
 
+def test_the_ids_at_targets_stay_whichever_attempts_are_listed() -> None:
+    def ids(*attempts: dict[str, Any], targets: tuple[str, ...] = ("us", "eu")) -> list[str]:
+        status = {"phase": "Running", "attempts": list(attempts)}
+        return [each.id for each in from_execution(run(**status), SHELL, "crontask", targets=targets)]
+
+    (waits,) = ids()
+    all_of_them = ids(AT_US, AT_EU, AGAIN_AT_EU)
+    assert len(set(all_of_them)) == 3
+    assert all_of_them[0] == waits
+    assert ids(AT_EU) == all_of_them[1:2]
+    assert ids(AT_US, AGAIN_AT_EU) == [all_of_them[0], all_of_them[2]]
+    assert ids(AT_US, AT_EU, targets=("us",)) == all_of_them[:2]
+
+
 def test_an_output_that_a_processor_has_taken_is_its_marker() -> None:
     refused = FIRST | {"reason": "ImagePull", "message": "no such image"}
     ran = [FAILED, FIRST | {"reason": "Completed"}]
