@@ -43,6 +43,8 @@ class Ended:
     """Whether it failed at some of its targets and succeeded at others."""
     retried: int = 0
     """How many of its attempts failed and were followed by another one."""
+    started_at: datetime | None = None
+    """When its first attempt began, as far as anybody knows."""
 
     @property
     def ran(self) -> bool:

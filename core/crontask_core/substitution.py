@@ -7,7 +7,7 @@ and `env`. Nothing else is ever substituted.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,10 +21,14 @@ TRIGGER = "CRONTASK_TRIGGER"
 SCHEDULED_AT = "CRONTASK_SCHEDULED_AT"
 SCHEDULED_UNIX = "CRONTASK_SCHEDULED_UNIX"
 TARGET = "CRONTASK_TARGET"
+NOW_UNIX = "CRONTASK_NOW_UNIX"
+RANDOM_UUID = "CRONTASK_RANDOM_UUID"
 
 PREFIX = "CRONTASK_"
 NAMES = frozenset((NAMESPACE, TASK, EXECUTION, ATTEMPT, TRIGGER, SCHEDULED_AT, SCHEDULED_UNIX))
 """What every attempt has; one at a target has `TARGET` as well."""
+CALL_NAMES = NAMES | {NOW_UNIX, RANDOM_UUID}
+"""What the texts of a call may refer to. A program in a pod has a clock and a random source of its own."""
 
 _REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 
@@ -70,8 +74,8 @@ def rfc3339(at: datetime, zone: str) -> str:
     return text[:-6] + "Z" if text.endswith("+00:00") else text
 
 
-def expand(text: str, values: Mapping[str, str]) -> str:
-    """`text` with each `$(NAME)` replaced by its value.
+def expand(text: str, values: Mapping[str, str], uuid: Callable[[], str] | None = None) -> str:
+    """`text` with each `$(NAME)` replaced by its value, and each `RANDOM_UUID` by another one of `uuid`'s.
 
     As in Kubernetes' own fields, an unknown name stays as it stands, a value is
     not expanded again, and `$$` is a literal `$`: `$$(NAME)` comes out as `$(NAME)`.
@@ -81,7 +85,9 @@ def expand(text: str, values: Mapping[str, str]) -> str:
 
     def replaced(found: re.Match[str]) -> str:
         name = found[1]
-        return "$" if name is None else values.get(name, found[0])
+        if name is None:
+            return "$"
+        return uuid() if name == RANDOM_UUID and uuid is not None else values.get(name, found[0])
 
     return _REFERENCE.sub(replaced, text)
 

@@ -5,7 +5,7 @@ with every outcome; `status_of` turns it into the next status. It is small on
 purpose: there is one for each task.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,7 +15,8 @@ from crontask_core.history import Ended
 from crontask_core.ledger import EMPTY, Entry, Ledger, ledger_entries, read_ledger
 from crontask_core.model import Condition, Counts, LastExecution, TaskStatus
 from crontask_core.model.base import ConditionStatus
-from crontask_core.notices import Outbox, outbox_of
+from crontask_core.model.policy import IgnoredFailure
+from crontask_core.notices import FAILURES, Outbox, outbox_of, with_alerting
 from crontask_core.planning.pace import usual_seconds
 
 
@@ -55,6 +56,10 @@ class Tally:
     ledger: Ledger = EMPTY
     timing_since: datetime | None = None
     """Since when the present schedule holds."""
+    ignored_failures: int = 0
+    """How many of the failures in a row do not count for `disableAfterFailures`."""
+    failures_since: datetime | None = None
+    """The `failuresSince` of the spec by which failures in a row are counted."""
 
     def started(self, scheduled_at: datetime) -> None:
         """An instant was started."""
@@ -75,31 +80,39 @@ class Tally:
         """So many calls are lost and no execution tells of them."""
         self.lost += count
 
-    def ended(self, ended: Ended) -> None:
-        """An execution has its outcome."""
+    def ended(self, ended: Ended, ignores: Collection[IgnoredFailure] = ()) -> None:
+        """An execution has its outcome. `ignores` is what does not count for `disableAfterFailures`."""
         phase, at = ended.phase, ended.finished_at
         if ended.ran:
             self.last_execution = LastExecution(
-                name=ended.name, phase=phase, trigger=ended.trigger, reason=ended.reason, partial=ended.partial
+                name=ended.name,
+                phase=phase,
+                trigger=ended.trigger,
+                reason=ended.reason,
+                started_at=ended.started_at,
+                finished_at=at,
+                partial=ended.partial,
             )
         self.retried += ended.retried
         if phase == "Succeeded":
             self.succeeded += 1
-            self.consecutive_failures = 0
+            self._no_failures()
             self.last_successful = at
         elif phase == "Failed":
             self.failed += 1
-            self.consecutive_failures += 1
             self.last_failed = at
         elif phase == "Lost":
             self.lost += 1
-            self.consecutive_failures += 1
         else:
             self.cancelled += 1
+        if phase in FAILURES:
+            self.consecutive_failures += 1
+            self.ignored_failures += ("Lost" if phase == "Lost" else ended.reason) in ignores
 
     def disable_if_due(self, after: int | None, *, generation: int, now: datetime) -> bool:
         """Pauses the schedule where `after` executions have failed in a row; whether it is paused only now."""
-        if after is None or self.disabled_at is not None or self.consecutive_failures < after:
+        failures = self.consecutive_failures - self.ignored_failures
+        if after is None or self.disabled_at is not None or failures < after:
             return False
         self.disabled_at = now
         self.set_condition("Scheduled", *disabled(self.consecutive_failures), generation=generation, now=now)
@@ -107,7 +120,18 @@ class Tally:
 
     def enable(self) -> None:
         """The spec was edited: the schedule goes on, and failures are counted anew."""
-        self.disabled_at, self.consecutive_failures = None, 0
+        self.disabled_at = None
+        self._no_failures()
+
+    def count_anew(self, since: datetime) -> None:
+        """The spec has this `failuresSince`: where it is another than before, it is as if nothing had failed."""
+        if since != self.failures_since:
+            self.failures_since = since
+            self._no_failures()
+            self.outbox = with_alerting(self.outbox, ())
+
+    def _no_failures(self) -> None:
+        self.consecutive_failures = self.ignored_failures = 0
 
     def show_late(self, late: bool, reason: str, message: str = "", *, generation: int, now: datetime) -> bool:
         """Sets the condition Late where that changes it; a task that never was late has none."""
@@ -175,6 +199,8 @@ def tally_of(status: TaskStatus) -> Tally:
         ),
         ledger=read_ledger(status.ledger, _forgotten(status)),
         timing_since=status.timing_since or status.watermark,
+        ignored_failures=status.ignored_failures,
+        failures_since=status.failures_since,
     )
 
 
@@ -192,6 +218,8 @@ def status_of(tally: Tally, ledger: Ledger | None = None, **rest: Any) -> TaskSt
     return TaskStatus(
         counts=tally.counts(),
         consecutive_failures=tally.consecutive_failures,
+        ignored_failures=tally.ignored_failures,
+        failures_since=tally.failures_since,
         disabled_at=tally.disabled_at,
         last_run_time=tally.last_run,
         last_schedule_time=tally.last_schedule,

@@ -6,7 +6,7 @@ from typing import Any
 from crontask_core.manifests import pod_template
 from crontask_core.model import Header, HttpAction, Notify, TaskSpec
 from crontask_core.notices.facts import NAMES as NOTICE_NAMES
-from crontask_core.substitution import NAMES, TARGET, unknown_names
+from crontask_core.substitution import CALL_NAMES, NAMES, TARGET, unknown_names
 
 Texts = Iterator[tuple[str, str | None]]
 """Paths, and what stands there."""
@@ -16,7 +16,7 @@ def unknown_variables(spec: TaskSpec) -> list[str]:
     """A sentence for each field and each name in it that is no variable there."""
     found: list[str] = []
     if spec.http is not None:
-        found += _told(_http(spec.http), NAMES)
+        found += _told(_http(spec.http), CALL_NAMES)
     if spec.pod is not None:
         short = spec.pod.template is None
         inside = pod_template(spec)["spec"]

@@ -4,11 +4,13 @@ A successor counts what it finds ended and uncounted (`Tasks.settle`), so that
 whatever dies when, each execution is counted once.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from crontask_core.history import Ended
 from crontask_core.ledger import SECOND, Entry, Ledger, at_once, late_after, outcome_of
 from crontask_core.model import BY_SCHEDULE
+from crontask_core.model.policy import IgnoredFailure
 from crontask_core.names import execution_name
 from crontask_core.notices import FAILURES
 from crontask_core.schedule import instants
@@ -85,7 +87,7 @@ class Accounts:
             task.unsaved -= {run.scheduled_at}
         ended = run.as_ended()
         conclude(task, ended)
-        task.tally.ended(ended)
+        task.tally.ended(ended, ignored_failures(task, ended))
         self._notices.ended(task, ended, run.output)
         self._judge_failing(task, run, at)
         if run.phase in FAILURES:
@@ -98,6 +100,11 @@ class Accounts:
         elif run.phase in FAILURES:
             message = run.message[:1024]
             task.tally.set_condition("Failing", "True", run.reason, message, generation=task.generation, now=now)
+
+
+def ignored_failures(task: Task, ended: Ended) -> Sequence[IgnoredFailure]:
+    """What the task does not count for `disableAfterFailures`, where its execution has failed."""
+    return () if task.problem or ended.phase not in FAILURES else task.spec().disable_ignores
 
 
 def disable_if_due(task: Task, recorder: Recorder, notices: Notices, last: Ended, now: datetime) -> None:

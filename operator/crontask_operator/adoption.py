@@ -163,6 +163,7 @@ class Adoption:
             counted=self.leading,
             partial=is_partial(status.phase, status.attempts),
             retried=retried(status.attempts),
+            started_at=status.started_at,
         )
         task = self._task_of(whose, uid)
         if task is None:

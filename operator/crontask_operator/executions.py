@@ -316,11 +316,14 @@ class Executions:
                 "message": message[:1024] or None,
                 "exit_code": end.exit_code,
                 "http_status": end.http_status,
+                "http_status_text": end.http_status_text or None,
+                "url": end.url or None,
                 "timings": end.timings,
                 "node": run.pod.node if run.pod else None,
             }
         )
         run.output, run.output_truncated = end.output, end.output_truncated
+        run.response_headers = end.response_headers
         run.pod, run.ending = None, None
 
     def ended_elsewhere(self, run: Run, status: ExecutionStatus) -> None:

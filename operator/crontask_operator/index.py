@@ -76,6 +76,8 @@ class Task:
     notifies: bool = False
     """Whether somebody wants to be told of it."""
     delete_after: DeleteAfter = "Never"
+    failures_since: datetime | None = None
+    """`failuresSince` of its spec."""
     runs: Mapping[str, "Run"] = field(default_factory=lambda: NO_RUNS)
     """Executions that have not ended, by name; `Index` keeps them."""
     ended: tuple[Ended, ...] = ()
@@ -87,6 +89,7 @@ class Task:
         """Takes over what was read of the same spec, instead of reading it again."""
         self.spec_bytes, self.timing, self.schedule = other.spec_bytes, other.timing, other.schedule
         self.suspended, self.notifies, self.delete_after = other.suspended, other.notifies, other.delete_after
+        self.failures_since = other.failures_since
 
     @property
     def paused(self) -> bool:
@@ -132,6 +135,7 @@ class Run:
     attempts: list[Attempt] = field(default_factory=list)
     output: str = ""
     output_truncated: bool = False
+    response_headers: str = ""
     stop: StopReason | None = None
     ending: EndAttempt | None = None
     pod: PodFacts | None = None
@@ -183,6 +187,7 @@ class Run:
         self.lateness_milliseconds = status.lateness_milliseconds
         self.reason, self.message = status.reason or "", status.message or ""
         self.output, self.output_truncated = status.output or "", bool(status.output_truncated)
+        self.response_headers = status.response_headers or ""
         self.followers = tuple(status.followers or ())
 
     def as_ended(self) -> Ended:
@@ -201,6 +206,7 @@ class Run:
             lateness_milliseconds=self.lateness_milliseconds,
             partial=is_partial(self.phase, self.attempts),
             retried=retried(self.attempts),
+            started_at=self.started_at,
         )
 
     @property

@@ -66,8 +66,15 @@ class Notices:
     def disabled(self, task: Task, last: str, at: datetime) -> None:
         """The schedule is paused because of the failures of which `last` was the latest."""
         if task.notifies:
-            failures = task.tally.consecutive_failures
-            made = notices.disabled(task.spec().notify, uid=task.uid, execution=last, at=at, failures=failures)
+            tally = task.tally
+            made = notices.disabled(
+                task.spec().notify,
+                tally.outbox.pending if tally.outbox else (),
+                uid=task.uid,
+                execution=last,
+                at=at,
+                failures=tally.consecutive_failures,
+            )
             self._add(task, made, at)
 
     def settle(self, task: Task, stored: TaskStatus, uncounted: Sequence[Ended]) -> None:

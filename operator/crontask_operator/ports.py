@@ -19,9 +19,12 @@ class AttemptEnd:
     message: str = ""
     exit_code: int | None = None
     http_status: int | None = None
+    http_status_text: str = ""
+    url: str = ""
     timings: Timings | None = None
     output: str = ""
     output_truncated: bool = False
+    response_headers: str = ""
 
 
 class Reports(Protocol):

@@ -52,6 +52,7 @@ def status_of_run(run: Run) -> ExecutionStatus:
         attempts=attempts_of(run),
         output=run.output if final and run.output else None,
         output_truncated=run.output_truncated if final and run.output else None,
+        response_headers=run.response_headers if final and run.response_headers else None,
         followers=list(run.followers) if final and run.followers else None,
         backfill=run.backfill,
         task_spec=None if final else _spec_to_keep(run),

@@ -150,7 +150,10 @@ class Statuses:
     async def _put(self, task: Task) -> None:
         told_of = list(task.ended)
         # A merge patch leaves alone what it does not name: what may end is named with null.
-        body = {"status": {"disabledAt": None, "counted": None} | status_of_task(task, self.closed(task.key)).to_body()}
+        status = status_of_task(task, self.closed(task.key)).to_body()
+        if "lastExecution" in status:
+            status["lastExecution"] = {"startedAt": None} | status["lastExecution"]
+        body = {"status": {"disabledAt": None, "counted": None} | status}
         await self._api.patch(TASKS, task.key.namespace, task.key.name, body, subresource="status")
         for tell in self.on_stored:
             tell(task, told_of)

@@ -38,7 +38,7 @@ from crontask_core.validation import (
     same_schedule,
     timing,
 )
-from crontask_operator.accounts import close_queued, conclude, disable_if_due
+from crontask_operator.accounts import close_queued, conclude, disable_if_due, ignored_failures
 from crontask_operator.companions import Companions
 from crontask_operator.executions import Executions
 from crontask_operator.history import Keeper
@@ -136,6 +136,8 @@ class Tasks:
             task.read_like(before)
         else:
             self._load(task, spec_body, spec_bytes)
+        if task.failures_since is not None:
+            task.tally.count_anew(task.failures_since)
         self._begin_anew(task, was_timing, was_schedule, now, anew)
         task.wake_at = task.schedule.next(task.watermark) if task.schedule and not task.paused else None
         self.judge(task, now)
@@ -290,7 +292,7 @@ class Tasks:
         """Reads the spec; what is wrong with it, or with what it names, becomes `task.problem`."""
         task.spec_bytes = spec_bytes
         task.schedule, task.problem, task.problem_reason = None, "", ""
-        task.notifies, task.delete_after = False, "Never"
+        task.notifies, task.delete_after, task.failures_since = False, "Never", None
         self._circles.discard(task.key)
         spec = None
         try:
@@ -299,7 +301,7 @@ class Tasks:
             self._companions.follow(task.key, spec)
             task.timing, task.suspended = timing(spec), spec.suspend
             task.notifies = bool(spec.notify)
-            task.delete_after = spec.delete_after
+            task.delete_after, task.failures_since = spec.delete_after, spec.failures_since
             check_task(spec, task.key, self._setting)
             schedule = read_schedule(spec, task.key, task.created, self._setting)
             problem = self._problem_of_others(task.key, spec)
@@ -363,7 +365,7 @@ class Tasks:
         ]
         self._notices.settle(task, stored, missing)
         for ended in missing:
-            task.tally.ended(ended)
+            task.tally.ended(ended, ignored_failures(task, ended))
             conclude(task, ended)
             self._notices.ended(task, ended, None)
         close_queued(task)

@@ -124,10 +124,12 @@ def test_denied_means_that_no_connection_is_begun(stage: Stage, table: dict[str,
 def test_the_phases_are_timed(stage: Stage, table: dict[str, End]) -> None:
     timings = status(stage.ended("ok-now"))["attempts"][0]["timings"]
     assert set(timings) == {
-        *("lookupMicroseconds", "connectMicroseconds", "firstByteMicroseconds", "totalMicroseconds"),
+        *("lookupMicroseconds", "connectMicroseconds", "readyMicroseconds", "firstByteMicroseconds"),
+        "totalMicroseconds",
     }
     parts = timings["lookupMicroseconds"] + timings["connectMicroseconds"] + timings["firstByteMicroseconds"]
     assert 0 < parts <= timings["totalMicroseconds"]
+    assert timings["readyMicroseconds"] + timings["firstByteMicroseconds"] <= timings["totalMicroseconds"] + 2
 
 
 def test_a_nul_arrives_as_it_was_written(stage: Stage, table: dict[str, End]) -> None:

@@ -1,7 +1,9 @@
 """From an action to a request: what is sent, and what is refused before anything is."""
 
+import re
 from base64 import b64decode
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import pytest
@@ -138,6 +140,7 @@ def test_bad_urls_are_refused_without_showing_credentials(url: str, problem: str
         with pytest.raises(FieldError, match=problem) as caught:
             attempt()
         assert caught.value.path == "spec.http.url"
+        assert refused(caught.value).reason == "InvalidUrl"
         assert "hunter2" not in str(caught.value)
 
 
@@ -228,6 +231,29 @@ def test_control_characters_in_a_header_are_refused(value: str) -> None:
     assert caught.value.path == "spec.http.headers[0].value"
     assert "\n" not in str(caught.value)
     assert refused(caught.value).reason == "InvalidRequest"
+
+
+def test_the_moment_and_random_ids_stand_wherever_they_are_asked_for() -> None:
+    made = (f"id-{number}" for number in count(1))
+    given = action(
+        url="https://h.test/$(CRONTASK_RANDOM_UUID)?at=$(CRONTASK_NOW_UNIX)",
+        method="POST",
+        headers=[{"name": "X-Id", "value": "$(CRONTASK_RANDOM_UUID)/$(CRONTASK_RANDOM_UUID)"}],
+        body="$(CRONTASK_NOW_UNIX) $(CRONTASK_RANDOM_UUID)",
+    )
+    check_action(given)
+    request = build_request(
+        given,
+        values={**VALUES, "CRONTASK_NOW_UNIX": "1795356007"},
+        secrets={},
+        timeout_seconds=None,
+        execution="e",
+        uuid=lambda: next(made),
+    )
+    assert request.body is not None
+    texts = f"{request.url} {dict(request.headers)['X-Id']} {request.body.decode()}"
+    assert texts.count("1795356007") == 2
+    assert set(re.findall(r"id-\d", texts)) == {"id-1", "id-2", "id-3", "id-4"}
 
 
 def test_a_header_cannot_be_split_by_what_is_substituted() -> None:

@@ -9,7 +9,7 @@ import pytest
 from crontask_core.errors import FieldError
 from crontask_core.httpcall import CallError, CallFacts, HttpRequest, Reason, SuccessRule, body_matches, judge
 from crontask_core.httpcall.pattern import check_pattern
-from crontask_core.model.execution import MAX_MESSAGE, Timings
+from crontask_core.model.execution import MAX_MESSAGE, MAX_STATUS_TEXT, MAX_URL, Timings
 
 REQUEST = HttpRequest("GET", "https://h.test/")
 
@@ -105,6 +105,37 @@ def test_echoed_credentials_are_blotted_out_of_output_and_message() -> None:
     assert judge(request, facts, output_bytes=25).output == '{"auth": "Bearer ***", "p'
     failed = CallFacts(error=CallError(Reason.TLS_ERROR, "no tok-123456 here"))
     assert judge(request, failed, output_bytes=100).message == "no *** here"
+
+
+def test_what_the_answer_says_of_itself_is_kept_as_bounded_text() -> None:
+    request = HttpRequest("GET", "https://h.test/?t=tok-123456", masked=(b"tok-123456",))
+    facts = CallFacts(200, status_text="Fine tok-123456 \x1b[31m" + "x" * 900)
+    result = judge(request, facts, output_bytes=0)
+    assert result.http_status_text.startswith("Fine *** \ufffd[31mxxx")
+    assert len(result.http_status_text) == MAX_STATUS_TEXT
+    assert result.url == "https://h.test/?t=***"
+    long = judge(HttpRequest("GET", "https://h.test/" + "x" * 4000), CallFacts(200), output_bytes=0)
+    assert (len(long.url), long.http_status_text) == (MAX_URL, "")
+
+
+@pytest.mark.parametrize(
+    ("limit", "kept"),
+    [
+        (0, ""),
+        (4, ""),
+        (5, "A: b\n"),
+        (13, "A: b\n"),
+        (14, "A: b\nX: \u00fc***\n"),
+        (400, "A: b\nX: \u00fc***\nA: \ufffd\ufffd[31m\nset-cookie: s=1; Path=/\n"),
+    ],
+)
+def test_headers_are_kept_in_whole_lines(limit: int, kept: str) -> None:
+    request = HttpRequest("GET", "https://h.test/", masked=(b"tok-123456",))
+    first = ((b"A", b"b"), (b"X", "\u00fctok-123456".encode()))
+    facts = CallFacts(200, headers=(*first, (b"A", b"\xff\x1b[31m"), (b"set-cookie", b"s=1; Path=/")))
+    result = judge(request, facts, output_bytes=0, header_bytes=limit)
+    assert result.response_headers == kept
+    assert len(result.response_headers.encode()) <= limit
 
 
 def test_messages_are_bounded() -> None:

@@ -187,9 +187,10 @@ def test_what_a_task_is_where_it_says_nothing() -> None:
             "backoff": {"kind": "Exponential", "initialSeconds": 10, "factor": 2, "maxSeconds": 300},
             "lost": False,
         },
-        "history": {"successful": 3, "failed": 1, "outputBytes": 16_384, "outliveTask": False},
+        "history": {"successful": 3, "failed": 1, "outputBytes": 16_384, "headerBytes": 0, "outliveTask": False},
         "notify": [],
         "deleteAfter": "Never",
+        "disableIgnores": [],
         "overridable": [],
         "targets": [],
         "http": {

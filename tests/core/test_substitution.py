@@ -91,3 +91,11 @@ def test_unknown_zone_is_named(zone: str) -> None:
 )
 def test_expansion_follows_kubernetes(text: str, expected: str) -> None:
     assert expand(text, {"A": "1", "B": "$(A)"}) == expected
+
+
+def test_each_random_uuid_is_another_one() -> None:
+    made = iter(["a", "b", "c"])
+    text = "$(CRONTASK_RANDOM_UUID) $$(CRONTASK_RANDOM_UUID) $(CRONTASK_RANDOM_UUID)$(A)"
+    assert expand(text, {"A": "1"}, lambda: next(made)) == "a $(CRONTASK_RANDOM_UUID) b1"
+    assert next(made) == "c"
+    assert expand("$(CRONTASK_RANDOM_UUID)", {}) == "$(CRONTASK_RANDOM_UUID)", "where there are none"

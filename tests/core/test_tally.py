@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from crontask_core.history import Ended
 from crontask_core.ledger import Entry, Ledger, at_once
 from crontask_core.model import Counts, LastExecution, Phase, TaskStatus
+from crontask_core.notices import Outbox
 from crontask_core.tally import Standing, Tally, status_of, tally_of
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -23,7 +24,7 @@ def told(tally: Tally, phase: Phase, at: datetime = NOW, **more: Any) -> Tally:
 
 
 def last(phase: Phase, **more: Any) -> LastExecution:
-    return LastExecution(name="report-1", phase=phase, trigger="Schedule", reason="Why", **more)
+    return LastExecution(name="report-1", phase=phase, trigger="Schedule", reason="Why", finished_at=NOW, **more)
 
 
 BEFORE = Tally(succeeded=1, failed=2, cancelled=3, lost=4, skipped=5, missed=6, consecutive_failures=2)
@@ -62,6 +63,51 @@ def test_failures_in_a_row_are_those_since_the_last_success() -> None:
         told(tally, phase)  # type: ignore[arg-type]
         counts.append(tally.consecutive_failures)
     assert counts == [1, 1, 2, 3, 0, 1]
+
+
+def failed(tally: Tally, *reasons: str) -> Tally:
+    """Fails once for each reason; "Lost" is a phase."""
+    for reason in reasons:
+        phase: Phase = "Lost" if reason == "Lost" else "Failed"
+        tally.ended(Ended("report-1", phase, NOW, reason=reason), ["Timeout"] if "Lost" not in reasons else ["Lost"])
+    return tally
+
+
+@pytest.mark.parametrize(
+    ("reasons", "failures", "ignored", "disabled"),
+    [
+        (["BadStatus"] * 2, 2, 0, False),
+        (["BadStatus"] * 3, 3, 0, True),
+        (["Timeout"] * 9, 9, 9, False),
+        (["BadStatus", "Timeout", "BadStatus", "Timeout"], 4, 2, False),
+        (["BadStatus", "Timeout", "BadStatus", "BadStatus"], 4, 1, True),
+        (["Lost", "BadStatus", "Timeout"], 3, 1, False),
+        (["Lost", "BadStatus", "Timeout", "BadStatus"], 4, 1, True),
+    ],
+)
+def test_failures_may_be_left_out_of_those_that_disable(
+    reasons: list[str], failures: int, ignored: int, disabled: bool
+) -> None:
+    tally = failed(Tally(), *reasons)
+    assert (tally.consecutive_failures, tally.ignored_failures) == (failures, ignored)
+    assert tally.disable_if_due(3, generation=1, now=NOW) is disabled
+    assert told(tally, "Succeeded").ignored_failures == 0
+
+
+def test_failures_are_counted_anew_from_a_change_of_since() -> None:
+    tally = replace(failed(Tally(), "Timeout", "BadStatus"), outbox=Outbox(alerting=(0, 2)))
+    tally.count_anew(NOW)
+    assert (tally.consecutive_failures, tally.ignored_failures, tally.outbox) == (0, 0, None)
+    failed(tally, "BadStatus").count_anew(NOW)
+    assert tally.consecutive_failures == 1, "the same value is no change"
+    tally.count_anew(NOW - timedelta(days=1))
+    assert tally.consecutive_failures == 0, "another one is, whatever time it tells"
+
+
+def test_the_last_execution_tells_its_times() -> None:
+    tally = told(Tally(), "Succeeded", LATER, started_at=NOW)
+    assert tally.last_execution is not None
+    assert (tally.last_execution.started_at, tally.last_execution.finished_at) == (NOW, LATER)
 
 
 def test_the_last_started_instant_never_goes_back() -> None:
@@ -121,6 +167,8 @@ tallies = st.builds(
     conditions=st.just(()) | st.just((Standing("Ready", "True", "R", "", None, NOW),)),
     ledger=st.just(Ledger()) | st.just(Ledger((Entry(NOW, LATER, "Missed", "Downtime", 2),), NOW)),
     timing_since=st.just(NOW),
+    ignored_failures=number,
+    failures_since=moments,
 )
 
 

@@ -3,7 +3,7 @@
 import pytest
 from fakes.world import World, until
 
-from crontask_core.httpcall import CallFacts
+from crontask_core.httpcall import CallError, CallFacts, Reason
 from crontask_kube.resources import TASKS
 
 pytestmark = pytest.mark.looptime
@@ -41,6 +41,56 @@ async def test_a_success_begins_the_count_anew(world: World) -> None:
     world.start()
     await until(world, "12:02:05")
     assert len(world.executions()) == 6
+
+
+SLOW = CallFacts(error=CallError(Reason.TIMEOUT, "not done within 5 s"), sent=True)
+
+
+async def test_timeouts_may_be_left_out(world: World) -> None:
+    failing(world, disableIgnores=["Timeout"])
+    world.receiver.answers = [SLOW, BAD, SLOW, SLOW, BAD, SLOW, BAD]
+    world.start()
+    await until(world, "12:02:05")
+    assert len(world.executions()) == 7
+    status = world.status()
+    assert (status["consecutiveFailures"], status["ignoredFailures"]) == (7, 4)
+    assert status["disabledAt"].startswith("2026-03-01T12:01:00")
+
+
+async def test_a_successor_goes_on_counting(world: World) -> None:
+    failing(world, disableIgnores=["Timeout"])
+    world.receiver.answers = [SLOW, BAD, SLOW, BAD, SLOW, BAD]
+    world.start()
+    await until(world, "12:00:25")
+    world.server.hold("patch", TASKS, times=9)  # the fourth end is in its record, and in no status yet
+    await until(world, "12:00:35")
+    await world.crash()
+    world.server.heal()
+    world.start("b")
+    await until(world, "12:02:05")
+    assert len(world.executions()) == 6
+    assert (world.status()["consecutiveFailures"], world.status()["ignoredFailures"]) == (6, 3)
+
+
+@pytest.mark.parametrize("watched", [True, False])
+async def test_failures_are_counted_anew_where_somebody_says_since_when(world: World, watched: bool) -> None:
+    failing(world, failuresSince="2026-02-01T00:00:00Z")
+    world.start()
+    await until(world, "12:00:15")
+    if not watched:
+        await world.crash()
+    world.server.edit(TASKS, "t", {"spec": {"failuresSince": "2026-03-01T12:00:15Z"}})
+    if not watched:
+        world.start("b")
+    await until(world, "12:00:19")
+    assert world.status()["consecutiveFailures"] == 0
+    await until(world, "12:02:05")
+    assert len(world.executions()) == 5, "two before, three after"
+    assert world.status()["failuresSince"].startswith("2026-03-01T12:00:15")
+    await world.crash("a" if watched else "b")
+    world.start("c")
+    await until(world, "12:03:05")
+    assert (len(world.executions()), world.status()["consecutiveFailures"]) == (5, 3), "told once, honoured once"
 
 
 async def test_any_edit_takes_the_schedule_up_again_and_replays_nothing(world: World) -> None:

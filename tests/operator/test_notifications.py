@@ -60,6 +60,27 @@ async def test_a_failure_is_told_once_and_the_recovery_after_it(world: World) ->
     assert [c["status"] for c in status["conditions"] if c["type"] == "Notified"] == ["True"]
 
 
+@pytest.mark.parametrize("once", [False, True])
+async def test_the_failure_that_pauses_the_schedule_may_be_told_once(world: World, once: bool) -> None:
+    world.receiver.answers = [BAD] * 9
+    way = HOOK | {"when": ["Failure", "Disabled"], "after": 3, "once": once}
+    world.task(schedule="*/10 * * * * *", notify=[way], disableAfterFailures=3)
+    world.start()
+    await until(world, "12:01:00")
+    third = "t-20260301120020"
+    assert told(world) == [("Failure", third)] + [("Disabled", third)] * (not once)
+
+
+async def test_who_counts_anew_hears_of_the_next_failures(world: World) -> None:
+    world.receiver.answers = [BAD, BAD, GOOD, BAD]
+    world.task(schedule="*/10 * * * * *", notify=[HOOK | {"when": ["Failure", "Recovery"]}])
+    world.start()
+    await until(world, "12:00:15")
+    world.server.edit(TASKS, "t", {"spec": {"failuresSince": "2026-03-01T12:00:15Z"}})
+    await until(world, "12:00:35")
+    assert [when for when, _ in told(world)] == ["Failure", "Failure"], "nothing is left to recover from"
+
+
 async def test_what_is_told_of_is_counted_in_the_same_patch(world: World) -> None:
     world.post.seconds = 3
     world.task(notify=[HOOK | {"when": ["Success"]}])

@@ -20,6 +20,7 @@ from crontask_core.httpcall.values import (
     SecretError,
     SuccessRule,
     TlsSettings,
+    UrlError,
 )
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "SecretError",
     "SuccessRule",
     "TlsSettings",
+    "UrlError",
     "body_matches",
     "build_request",
     "check_action",

@@ -1,7 +1,8 @@
 """From an HttpAction to a request that can be sent: substitution, headers, and all refusals before it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import version
 from urllib.parse import quote, urlsplit
 
@@ -16,10 +17,17 @@ from crontask_core.httpcall.secrets import (
     secret_line,
     secret_refs,
 )
-from crontask_core.httpcall.values import DEFAULT_TOTAL_SECONDS, HttpRequest, PhaseSeconds, SuccessRule, TlsSettings
+from crontask_core.httpcall.values import (
+    DEFAULT_TOTAL_SECONDS,
+    HttpRequest,
+    PhaseSeconds,
+    SuccessRule,
+    TlsSettings,
+    UrlError,
+)
 from crontask_core.model.http_action import Header, HttpAction, Success
 from crontask_core.model.policy import MAX_OUTPUT_BYTES
-from crontask_core.substitution import ATTEMPT, SCHEDULED_AT, expand
+from crontask_core.substitution import ATTEMPT, NOW_UNIX, SCHEDULED_AT, expand
 
 USER_AGENT = f"crontask/{version('crontask')}"
 MASK_FROM = 4
@@ -38,9 +46,13 @@ _SAMPLE = {
     "CRONTASK_TRIGGER": "Schedule",
     SCHEDULED_AT: "2030-01-02T03:04:05Z",
     "CRONTASK_SCHEDULED_UNIX": "1893553445",
+    NOW_UNIX: "1893553446",
 }
+_SAMPLE_UUID = "00000000-0000-4000-8000-000000000000"
 
 Headers = tuple[tuple[str, str], ...]
+Fill = Callable[[str], str]
+"""Puts values in the place of references."""
 
 
 def build_request(
@@ -51,20 +63,23 @@ def build_request(
     timeout_seconds: float | None,
     execution: str,
     token: str = "",
+    uuid: Callable[[], str] | None = None,
 ) -> HttpRequest:
     """The request of one attempt.
 
     `values` come from `substitution.values`; `secrets` holds what `secret_refs` asked for, as far as it
     exists; `execution` names the run in `Idempotency-Key`, the same in every attempt; `token` is the one that
-    `auth.serviceAccountToken` asks for. Raises FieldError, for Secrets SecretError.
+    `auth.serviceAccountToken` asks for; `uuid` makes random ones. Raises FieldError: for Secrets SecretError, for
+    the URL UrlError.
     """
-    given, masked = _headers(action, values, secrets, token)
+    fill = partial(expand, values=values, uuid=uuid)
+    given, masked = _headers(action, fill, secrets, token)
     ca = action.tls.ca_secret
     return HttpRequest(
         method=action.method,
-        url=_url(action.url, values),
+        url=_url(action.url, values, uuid),
         headers=given + _unasked(given, values, execution),
-        body=None if action.body is None else expand(action.body, values).encode(),
+        body=None if action.body is None else fill(action.body).encode(),
         total_seconds=DEFAULT_TOTAL_SECONDS if timeout_seconds is None else float(timeout_seconds),
         phases=_phases(action),
         follow_redirects=action.follow_redirects,
@@ -80,36 +95,42 @@ def build_request(
 def check_action(action: HttpAction) -> None:
     """Objects, with a FieldError, to an action that no Secret and no instant could make right."""
     secrets = dict.fromkeys(secret_refs(action), PEM_START)
-    build_request(action, values=_SAMPLE, secrets=secrets, timeout_seconds=None, execution="e", token="t")  # noqa: S106
+    build_request(
+        action,
+        values=_SAMPLE,
+        secrets=secrets,
+        timeout_seconds=None,
+        execution="e",
+        token="t",  # noqa: S106 - a placeholder
+        uuid=lambda: _SAMPLE_UUID,
+    )
 
 
-def _url(text: str, values: Mapping[str, str]) -> str:
+def _url(text: str, values: Mapping[str, str], uuid: Callable[[], str] | None) -> str:
     """The URL without its fragment; values in it are percent-encoded, since a bare + of an offset reads as a blank."""
-    url = expand(text, {name: quote(value, safe=":") for name, value in values.items()})
+    url = expand(text, {name: quote(value, safe=":") for name, value in values.items()}, uuid)
     shown = _USERINFO.sub("***@", url)
     remedy = "write an absolute URL such as https://host/path"
     if _BAD_IN_URL.search(url):
-        raise FieldError("spec.http.url", shown, "holds a blank or a control character", "percent-encode it")
+        raise UrlError("spec.http.url", shown, "holds a blank or a control character", "percent-encode it")
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname
     except ValueError:
-        raise FieldError("spec.http.url", shown, "cannot be read as a URL", remedy) from None
+        raise UrlError("spec.http.url", shown, "cannot be read as a URL", remedy) from None
     if "@" in parts.netloc:
-        raise FieldError("spec.http.url", shown, "holds credentials", "take them out and use spec.http.auth")
+        raise UrlError("spec.http.url", shown, "holds credentials", "take them out and use spec.http.auth")
     if parts.scheme not in ("http", "https") or not host or port == 0:
-        raise FieldError("spec.http.url", shown, "is not an http or https URL with a host", remedy)
+        raise UrlError("spec.http.url", shown, "is not an http or https URL with a host", remedy)
     return parts._replace(fragment="").geturl()
 
 
-def _headers(
-    action: HttpAction, values: Mapping[str, str], secrets: Secrets, token: str
-) -> tuple[Headers, list[bytes]]:
+def _headers(action: HttpAction, fill: Fill, secrets: Secrets, token: str) -> tuple[Headers, list[bytes]]:
     """The user's headers in order, the credentials' one after them, and the credentials to blot out."""
     found: list[tuple[str, str]] = []
     masked: list[bytes] = []
     for index, header in enumerate(action.headers):
-        value = _header(header, f"spec.http.headers[{index}]", values, secrets)
+        value = _header(header, f"spec.http.headers[{index}]", fill, secrets)
         found.append((header.name, value))
         if header.value_from:
             masked.append(value.encode())
@@ -122,10 +143,10 @@ def _headers(
     return tuple(found), masked
 
 
-def _header(header: Header, path: str, values: Mapping[str, str], secrets: Secrets) -> str:
+def _header(header: Header, path: str, fill: Fill, secrets: Secrets) -> str:
     if header.value_from:
         return secret_line(header.value_from.secret_key_ref, f"{path}.valueFrom", secrets)
-    value = expand(header.value or "", values)
+    value = fill(header.value or "")
     if BAD_IN_HEADER.search(value):
         remedy = "write one line of printable characters"
         raise FieldError(f"{path}.value", repr(value), "holds a control character", remedy)

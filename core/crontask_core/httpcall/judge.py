@@ -3,31 +3,43 @@
 from http import HTTPStatus
 
 from crontask_core.errors import FieldError
-from crontask_core.httpcall.values import AttemptResult, CallFacts, HttpRequest, Reason, SecretError, SuccessRule
-from crontask_core.model.execution import MAX_MESSAGE
+from crontask_core.httpcall.values import (
+    AttemptResult,
+    CallFacts,
+    HttpRequest,
+    Reason,
+    SecretError,
+    SuccessRule,
+    UrlError,
+)
+from crontask_core.model.execution import MAX_MESSAGE, MAX_STATUS_TEXT, MAX_URL
 
 MASK = b"***"
 _CONTROLS = {code: "\ufffd" for code in (*range(32), 127) if chr(code) not in "\t\n\r"}
+_REFUSALS = ((SecretError, Reason.INVALID_SECRET), (UrlError, Reason.INVALID_URL))
 
 
-def judge(request: HttpRequest, facts: CallFacts, *, output_bytes: int) -> AttemptResult:
-    """The result of a call; `output_bytes` bounds the kept output, counted as UTF-8."""
+def judge(request: HttpRequest, facts: CallFacts, *, output_bytes: int, header_bytes: int = 0) -> AttemptResult:
+    """The result of a call; `output_bytes` bounds the kept output, `header_bytes` the kept headers, both as UTF-8."""
     reason, message = _verdict(request, facts)
     output, truncated = _output(request, facts, output_bytes)
     return AttemptResult(
         succeeded=reason is Reason.COMPLETED,
         reason=reason.value,
-        message=_masked(message.encode(), request).decode(errors="replace")[:MAX_MESSAGE],
+        message=_told(message, request)[:MAX_MESSAGE],
         http_status=facts.http_status,
+        http_status_text=_told(facts.status_text, request).translate(_CONTROLS)[:MAX_STATUS_TEXT],
+        url=_told(request.url, request)[:MAX_URL],
         timings=facts.timings,
         output=output,
         output_truncated=truncated,
+        response_headers=_headers(request, facts, header_bytes),
     )
 
 
 def refused(error: FieldError) -> AttemptResult:
     """The result of an attempt whose request could not be built."""
-    reason = Reason.INVALID_SECRET if isinstance(error, SecretError) else Reason.INVALID_REQUEST
+    reason = next((reason for kind, reason in _REFUSALS if isinstance(error, kind)), Reason.INVALID_REQUEST)
     return AttemptResult(succeeded=False, reason=reason.value, message=str(error)[:MAX_MESSAGE])
 
 
@@ -56,6 +68,22 @@ def _output(request: HttpRequest, facts: CallFacts, limit: int) -> tuple[str, bo
     fits = len(encoded) <= limit
     kept = text if fits else encoded[:limit].decode("utf-8", "ignore")
     return kept, facts.truncated or not fits or len(body) > limit + 4
+
+
+def _headers(request: HttpRequest, facts: CallFacts, limit: int) -> str:
+    """The answer's headers, one to a line, as many whole lines as fit `limit` bytes of UTF-8."""
+    kept, room = "", limit
+    for name, value in facts.headers:
+        line = _masked(name + b": " + value, request).decode("utf-8", "replace").translate(_CONTROLS) + "\n"
+        room -= len(line.encode())
+        if room < 0:
+            break
+        kept += line
+    return kept
+
+
+def _told(text: str, request: HttpRequest) -> str:
+    return _masked(text.encode(), request).decode(errors="replace")
 
 
 def _masked(text: bytes, request: HttpRequest) -> bytes:

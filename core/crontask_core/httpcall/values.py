@@ -29,6 +29,7 @@ class Reason(StrEnum):
     BODY_MISMATCH = "BodyMismatch"
     TOO_MANY_REDIRECTS = "TooManyRedirects"
     EGRESS_DENIED = "EgressDenied"
+    INVALID_URL = "InvalidUrl"
     INVALID_REQUEST = "InvalidRequest"
     INVALID_SECRET = "InvalidSecret"  # noqa: S105 - a reason, not a password
     PROTOCOL_ERROR = "ProtocolError"
@@ -40,6 +41,10 @@ class Reason(StrEnum):
 
 class SecretError(FieldError):
     """A Secret or its key is missing or holds what cannot be used; the value shown is its name, never its content."""
+
+
+class UrlError(FieldError):
+    """The URL of a call, its references resolved, is none that can be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,10 @@ class CallFacts:
     """Whether any byte of a request was handed to a connection: false means that no receiver can know of the call."""
     queued_microseconds: int = 0
     """How long the call waited for a free slot before it began: lateness, not part of its timings."""
+    status_text: str = ""
+    """What the last answer says beside its code; empty where it says nothing."""
+    headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
+    """Those of the last answer, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +138,9 @@ class AttemptResult:
     reason: str
     message: str
     http_status: int | None = None
+    http_status_text: str = ""
+    url: str = ""
     timings: Timings | None = None
     output: str = ""
     output_truncated: bool = False
+    response_headers: str = ""

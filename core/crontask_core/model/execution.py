@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from crontask_core.model.base import Model, Text, keyed_list, rules
 from crontask_core.model.http_action import Header, Url
 from crontask_core.model.pod_action import EnvVar
-from crontask_core.model.policy import MAX_OUTPUT_BYTES, YEAR
+from crontask_core.model.policy import MAX_HEADER_BYTES, MAX_OUTPUT_BYTES, YEAR
 
 Trigger = Literal["Schedule", "Manual", "After", "CatchUp", "Backfill"]
 BY_SCHEDULE: frozenset[Trigger] = frozenset({"Schedule", "CatchUp"})
@@ -18,6 +18,8 @@ FINAL_PHASES: frozenset[Phase] = frozenset({"Succeeded", "Failed", "Cancelled", 
 MAX_ATTEMPTS_KEPT = 100
 """At least one for each target that a task may have."""
 MAX_MESSAGE = 1024
+MAX_STATUS_TEXT = 256
+MAX_URL = 2048
 MAX_FOLLOWERS = 1000
 MAX_TASK_SPEC = 131_072
 
@@ -190,6 +192,9 @@ class Timings(Model):
     tls_microseconds: int | None = Field(default=None, ge=0)
     """The TLS handshake; absent for plain HTTP."""
 
+    ready_microseconds: int | None = Field(default=None, ge=0)
+    """From the start of the call (of its last hop) until its request could be sent: all of the above, and between."""
+
     first_byte_microseconds: int | None = Field(default=None, ge=0)
     """From the request's start on the connection to the first byte of the answer."""
 
@@ -230,6 +235,12 @@ class Attempt(Model):
     http_status: int | None = None
     """The status code of the last answer."""
 
+    http_status_text: str | None = Field(default=None, max_length=MAX_STATUS_TEXT)
+    """What that answer says beside its code; absent where it says nothing."""
+
+    url: str | None = Field(default=None, max_length=MAX_URL)
+    """The URL that was called, as far as it fits: references are resolved, redirects may have led on from it."""
+
     timings: Timings | None = None
     """The phases of the HTTP call (of its last hop, where it was redirected; the total covers all)."""
 
@@ -263,6 +274,9 @@ class ExecutionStatus(Model):
 
     output_truncated: bool | None = None
     """Whether there was more output than is kept."""
+
+    response_headers: str | None = Field(default=None, max_length=MAX_HEADER_BYTES)
+    """The headers of the HTTP answer, one to a line, as far as `history.headerBytes` keeps them."""
 
     task_spec: str | None = Field(default=None, max_length=MAX_TASK_SPEC)
     """Of an execution that outlives its task, while it runs: the spec, as JSON, by which another replica goes on."""

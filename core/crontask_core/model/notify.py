@@ -110,6 +110,12 @@ class Notify(Model):
     repeat: bool = False
     """Whether each further failure is told as well, not only the one that reaches `after`."""
 
+    once: bool = False
+    """
+    Whether an execution's end that is several of these occasions is told once only: as the first of Failure, Recovery,
+    Success, Always and Keyword, and not as Disabled after Failure or Always.
+    """
+
     late_seconds: int = Field(default=60, ge=1, le=86_400)
     """How much later than its instant an execution must begin to be told of as Late."""
 

@@ -10,9 +10,11 @@ ConcurrencyPolicy = Literal["Allow", "Forbid", "Replace", "Queue"]
 MissedPolicy = Literal["Skip", "Latest", "All"]
 DeleteAfter = Literal["Never", "Dispatch", "Success", "Finished"]
 Overridable = Literal["Env", "Args", "Url", "Headers", "Body", "Timeout", "Concurrency"]
+IgnoredFailure = Literal["Timeout", "Lost"]
 
 DEFAULT_OUTPUT_BYTES = 16_384
 MAX_OUTPUT_BYTES = 262_144
+MAX_HEADER_BYTES = 65_536
 YEAR = 31_536_000
 
 
@@ -108,6 +110,9 @@ class History(Model):
     output_bytes: int = Field(default=DEFAULT_OUTPUT_BYTES, ge=0, le=MAX_OUTPUT_BYTES)
     """How many bytes of the end of a pod's log, or of the start of an HTTP answer's body, an execution keeps."""
 
+    header_bytes: int = Field(default=0, ge=0, le=MAX_HEADER_BYTES)
+    """How many bytes of an HTTP answer's headers an execution keeps, in whole lines; none by default."""
+
     ttl_seconds: int | None = Field(default=None, ge=0, le=10 * YEAR)
     """An execution is deleted so many seconds after its end, even where the counts would keep it. Empty means never."""
 
@@ -129,6 +134,11 @@ POLICY_RULES = (
         " || (has(self.concurrencyPolicy) && self.concurrencyPolicy == 'Queue')",
         "nothing waits without concurrencyPolicy Queue or a group; set one of them, or remove queueLimit",
         ".queueLimit",
+    ),
+    (
+        "!has(self.disableIgnores) || size(self.disableIgnores) == 0 || has(self.disableAfterFailures)",
+        "disableIgnores has no effect without disableAfterFailures; set that, or remove disableIgnores",
+        ".disableIgnores",
     ),
     (
         "!has(self.targets) || size(self.targets) == 0 || has(self.pod)",

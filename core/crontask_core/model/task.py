@@ -15,6 +15,7 @@ from crontask_core.model.policy import (
     ConcurrencyPolicy,
     DeleteAfter,
     History,
+    IgnoredFailure,
     Missed,
     Overridable,
     Retry,
@@ -124,6 +125,18 @@ class TaskSpec(Model):
 
     disable_after_failures: int | None = Field(default=None, ge=1, le=1000)
     """After so many failures in a row the schedule is paused, until the spec is edited."""
+
+    disable_ignores: list[IgnoredFailure] = Field(default=[], max_length=2, json_schema_extra=NAMES_ONCE)
+    """
+    Failures that do not count for `disableAfterFailures` and do not end the row either: Timeout (the last attempt took
+    too long), Lost (nobody knows what became of it). Where it is absent, all count.
+    """
+
+    failures_since: datetime | None = None
+    """
+    Begins the count of failures in a row anew, as if nothing had failed: write the present time here, say after a
+    repair. Any change to another time does so.
+    """
 
     delete_after: DeleteAfter = "Never"
     """

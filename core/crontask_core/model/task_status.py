@@ -66,6 +66,12 @@ class LastExecution(Model):
     reason: str | None = Field(default=None, max_length=64)
     """Why it ended so, in one word."""
 
+    started_at: datetime | None = None
+    """When its first attempt began; absent where nobody knows."""
+
+    finished_at: datetime | None = None
+    """When its outcome was known."""
+
     partial: bool = False
     """Whether it failed at some of its targets and succeeded at others."""
 
@@ -147,4 +153,10 @@ class TaskStatus(Model):
     """
 
     consecutive_failures: int = Field(default=0, ge=0)
-    """How many executions failed or were lost since the last success."""
+    """How many executions failed or were lost since the last success, or since `failuresSince` was set."""
+
+    ignored_failures: int = Field(default=0, ge=0)
+    """How many of them do not count for `disableAfterFailures` (`disableIgnores`)."""
+
+    failures_since: datetime | None = None
+    """The `failuresSince` of the spec by which failures in a row are counted."""

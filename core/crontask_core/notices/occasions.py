@@ -13,6 +13,7 @@ from crontask_core.httpcall.pattern import check_pattern, effort, found
 from crontask_core.model import Notify, NotifyWhen, PendingNotification, Phase
 
 FAILURES: frozenset[Phase] = frozenset({"Failed", "Lost"})
+_TELL_OF_A_FAILURE: frozenset[NotifyWhen] = frozenset({"Failure", "Always"})
 _AT_ONCE = 1_000_000
 """Steps of RE2 that take some milliseconds; what may take more is matched when the notice is sent."""
 
@@ -66,7 +67,8 @@ def _of_end(notify: Notify, phase: Phase, was: bool, now: bool, output: str | No
         "Always": True,
         "Keyword": notify.keyword is not None and keyword_found(notify.keyword, output) is not False,
     }
-    return [when for when, so in holds.items() if so and when in notify.when]
+    told = [when for when, so in holds.items() if so and when in notify.when]
+    return told[:1] if notify.once else told
 
 
 def keyword_found(keyword: str, output: str | None, *, patient: bool = False) -> bool | None:
@@ -129,8 +131,20 @@ def missed(ways: Sequence[Notify], *, uid: str, first: datetime, last: datetime,
     ]
 
 
-def disabled(ways: Sequence[Notify], *, uid: str, execution: str, at: datetime, failures: int) -> Notices:
-    """The notices of a schedule that is paused, at `at`, because `execution` was the last of too many failures."""
+def disabled(
+    ways: Sequence[Notify],
+    pending: Iterable[PendingNotification],
+    *,
+    uid: str,
+    execution: str,
+    at: datetime,
+    failures: int,
+) -> Notices:
+    """The notices of a schedule that is paused, at `at`, because `execution` was the last of too many failures.
+
+    `pending` holds what was just made of its end: with `once`, a way that is told of the failure is not told more.
+    """
+    told = {notice.way for notice in pending if notice.execution == execution and notice.when in _TELL_OF_A_FAILURE}
     return [
         PendingNotification(
             id=_id(uid, "Disabled", way, execution, None),
@@ -141,7 +155,7 @@ def disabled(ways: Sequence[Notify], *, uid: str, execution: str, at: datetime, 
             failures=failures,
         )
         for way, notify in enumerate(ways)
-        if "Disabled" in notify.when
+        if "Disabled" in notify.when and not (notify.once and way in told)
     ]
 
 

@@ -8,6 +8,8 @@ silently repeated.
 
 import asyncio
 from collections.abc import Callable
+from secrets import token_bytes
+from uuid import UUID
 
 import structlog
 
@@ -17,7 +19,7 @@ from crontask_core.model import TaskSpec
 from crontask_core.names import Key
 from crontask_core.planning.execution import EndAttempt
 from crontask_core.pods import PodEnd, PodFacts
-from crontask_core.substitution import values
+from crontask_core.substitution import NOW_UNIX, values
 from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
 from crontask_kube.errors import KubeError
@@ -46,8 +48,9 @@ class HttpCalls:
         reports: Reports,
         may_send: Callable[[], bool],
         default_zone: str,
+        uuid: Callable[[], str] = lambda: str(UUID(bytes=token_bytes(16), version=4)),
     ) -> None:
-        self._api, self._clock, self._http = api, clock, http
+        self._api, self._clock, self._http, self._uuid = api, clock, http, uuid
         self._callers, self._records, self._reports = callers, records, reports
         self._may_send, self._default_zone = may_send, default_zone
         self._tokens = Tokens(api, clock)
@@ -99,9 +102,12 @@ class HttpCalls:
                 result.reason,
                 result.message,
                 http_status=result.http_status,
+                http_status_text=result.http_status_text,
+                url=result.url,
                 timings=result.timings,
                 output=result.output,
                 output_truncated=result.output_truncated,
+                response_headers=result.response_headers,
             ),
         )
 
@@ -127,12 +133,13 @@ class HttpCalls:
             token = await self._tokens.get(run.key.namespace, wanted) if wanted else ""
             request = build_request(
                 action,
-                values=known,
+                values=known | {NOW_UNIX: str(int(self._clock.now().timestamp()))},
                 secrets=secrets,
                 timeout_seconds=spec.timeout_seconds,
                 # With the namespace: one receiver may serve tasks of one name in several of them.
                 execution=str(run.key),
                 token=token,
+                uuid=self._uuid,
             )
         except FieldError as error:
             return refused(error)
@@ -152,4 +159,5 @@ class HttpCalls:
         facts = await self._http.call(request, may_send=may_send)
         if facts.error is not None and facts.error.reason is Reason.NOT_SENT and not facts.sent:
             return None
-        return judge(request, facts, output_bytes=spec.history.output_bytes)
+        kept = spec.history
+        return judge(request, facts, output_bytes=kept.output_bytes, header_bytes=kept.header_bytes)

@@ -32,6 +32,8 @@ class Exchange:
         self._transport = transport
         self._may_send = may_send
         self._status: int | None = None
+        self._text = ""
+        self._headers: list[tuple[bytes, bytes]] = []
         self._body = bytearray()
         self._truncated = False
         self._matched: bool | None = None
@@ -57,7 +59,7 @@ class Exchange:
             if not self._sent and self._may_send is not None and not self._may_send():
                 raise CallFailed(Reason.NOT_SENT, "the right to start this execution had run out")
             answer = await exchange(hop, stream)
-            self._status = answer.status
+            self._status, self._text, self._headers = answer.status, answer.text, answer.headers
             target = location(answer.status, answer.headers) if self.request.follow_redirects else None
             if target is not None:
                 return self._redirected(hop, answer.status, target)
@@ -111,12 +113,15 @@ class Exchange:
                 lookup_microseconds=_microseconds(trace.lookup),
                 connect_microseconds=_microseconds(trace.connect),
                 tls_microseconds=_microseconds(trace.tls),
+                ready_microseconds=None if trace.started is None else _microseconds(trace.started - trace.begun),
                 first_byte_microseconds=_microseconds(trace.first_byte),
                 total_microseconds=_microseconds(perf_counter() - self.started),
             ),
             redirects=self._redirects,
             sent=self._sent,
             queued_microseconds=_microseconds(self.queued) or 0,
+            status_text=self._text,
+            headers=tuple(self._headers),
         )
 
 

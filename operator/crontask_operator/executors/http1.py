@@ -22,7 +22,7 @@ class Answer:
     def __init__(
         self, stream: WireStream, state: h11.Connection, head: h11.Response | h11.InformationalResponse
     ) -> None:
-        self.status = head.status_code
+        self.status, self.text = head.status_code, head.reason.decode("utf-8", "replace")
         self.headers: list[tuple[bytes, bytes]] = head.headers.raw_items()
         self._stream, self._state = stream, state
 

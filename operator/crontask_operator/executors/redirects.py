@@ -96,9 +96,9 @@ def _url(text: str) -> httpx2.URL:
     try:
         url = httpx2.URL(text)
     except httpx2.InvalidURL as error:
-        raise CallFailed(Reason.INVALID_REQUEST, f"the URL cannot be used: {error}") from None
+        raise CallFailed(Reason.INVALID_URL, f"the URL cannot be used: {error}") from None
     if not _callable(url):
-        raise CallFailed(Reason.INVALID_REQUEST, "the URL is not an http or https URL with a host and a possible port")
+        raise CallFailed(Reason.INVALID_URL, "the URL is not an http or https URL with a host and a possible port")
     return url
 
 

@@ -30,10 +30,11 @@ class ClosedEarly(Exception):  # noqa: N818 - no error yet: there may be an answ
 class Trace:
     """What one hop is doing and how long its phases took, in seconds; None where a phase was not reached."""
 
-    __slots__ = ("connect", "first_byte", "lookup", "phase", "sent", "started", "tls")
+    __slots__ = ("begun", "connect", "first_byte", "lookup", "phase", "sent", "started", "tls")
 
     def __init__(self) -> None:
         self.phase = "looking up the host"
+        self.begun = perf_counter()
         self.lookup: float | None = None
         self.connect: float | None = None
         self.tls: float | None = None

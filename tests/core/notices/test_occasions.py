@@ -93,6 +93,41 @@ def test_a_keyword(keyword: str, output: str | None, told: bool) -> None:
     assert bool(made) is told
 
 
+@pytest.mark.parametrize(
+    ("told", "phase", "alerting", "expected"),
+    [
+        (way("Always", "Failure", once=True), "Failed", (), ["Failure"]),
+        (way("Always", "Failure", once=True), "Failed", (0,), ["Always"]),
+        (way("Keyword", "Success", "Recovery", keyword="x", once=True), "Succeeded", (0,), ["Recovery"]),
+        (way("Keyword", "Success", keyword="x", once=True), "Succeeded", (), ["Success"]),
+        (way("Keyword", "Failure", keyword="x", once=True), "Succeeded", (), ["Keyword"]),
+        (way("Failure", once=True), "Succeeded", (), []),
+    ],
+)
+def test_an_end_may_be_told_once(told: Notify, phase: Phase, alerting: tuple[int, ...], expected: list[str]) -> None:
+    made, _ = end([told], phase, failures=1, alerting=alerting, output="x")
+    assert [each.when for each in made] == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (way("Failure", "Disabled"), ["Failure", "Disabled"]),
+        (way("Failure", "Disabled", once=True), ["Failure"]),
+        (way("Failure", "Disabled", once=True, after=2), ["Disabled"]),
+        (way("Always", "Disabled", once=True), ["Always"]),
+        (way("Keyword", "Disabled", keyword="x", once=True), ["Keyword", "Disabled"]),
+        (way("Disabled", once=True), ["Disabled"]),
+    ],
+)
+def test_the_failure_that_pauses_the_schedule(told: Notify, expected: list[str]) -> None:
+    ways = [told]
+    made, _ = end(ways, "Failed", failures=1, output=None)
+    [earlier] = notices.begun([way("Started")], uid="u", execution="t-1", at=AT)
+    made += notices.disabled(ways, [earlier, *made], uid="u", execution="t-1", at=AT, failures=1)
+    assert [each.when for each in made] == expected
+
+
 def test_each_way_is_told_by_itself() -> None:
     made, alerting = end([way("Failure"), way("Failure", after=2), way("Failure")], "Failed", failures=1)
     assert [each.way for each in made] == [0, 2]

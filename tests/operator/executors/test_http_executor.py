@@ -70,8 +70,31 @@ async def test_timings_tell_the_phases_apart(web: WebServer) -> None:
     assert all(phase is not None and phase > 0 for phase in phases)
     assert total is not None
     assert total >= sum(phase or 0 for phase in phases)
+    ready = timings.ready_microseconds
+    assert ready is not None
+    assert ready + 2 >= (timings.lookup_microseconds or 0) + (timings.connect_microseconds or 0), "rounded one by one"
+    assert total + 2 >= ready + (timings.first_byte_microseconds or 0)
     assert timings.tls_microseconds is None
     assert web.seen[0].headers["host"] == f"shop.test:{web.port}"
+
+
+async def test_what_the_last_answer_says_of_itself(web: WebServer, executor: HttpExecutor) -> None:
+    web.routes["/"] = says(b"HTTP/1.1 302 Over There\r\nLocation: /b\r\nX-First: 1\r\nContent-Length: 0\r\n\r\n")
+    web.routes["/b"] = says(b"HTTP/1.1 200 Sch\xc3\xb6n\r\nX-B: \xff\r\nx-a: 1\r\nX-B: 2\r\nContent-Length: 0\r\n\r\n")
+    facts = await executor.call(HttpRequest("GET", web.url()))
+    assert (facts.http_status, facts.status_text) == (200, "Sch\u00f6n")
+    assert facts.headers == ((b"X-B", b"\xff"), (b"x-a", b"1"), (b"X-B", b"2"), (b"Content-Length", b"0"))
+
+
+async def test_an_answer_that_breaks_off_has_said_so_much(web: WebServer, executor: HttpExecutor) -> None:
+    web.routes["/"] = says(b"HTTP/1.1 200\r\nX-A: 1\r\nContent-Length: 9\r\n\r\nabc")
+    facts = await executor.call(HttpRequest("GET", web.url()))
+    assert (facts.http_status, facts.status_text, facts.headers[0]) == (200, "", (b"X-A", b"1"))
+    assert facts.error is not None
+    nothing = await executor.call(HttpRequest("GET", "http://127.0.0.1:1/"))
+    assert (nothing.status_text, nothing.headers) == ("", ())
+    assert nothing.timings is not None
+    assert nothing.timings.ready_microseconds is None
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
@@ -224,7 +247,7 @@ async def test_a_fault_of_our_own_is_a_reason_too(web: WebServer) -> None:
 )
 async def test_urls_that_are_no_http_are_invalid(executor: HttpExecutor, url: str) -> None:
     facts = await executor.call(HttpRequest("GET", url))
-    assert (reason(facts), facts.sent) == ("InvalidRequest", False)
+    assert (reason(facts), facts.sent) == ("InvalidUrl", False)
 
 
 async def test_a_header_that_http_forbids_is_never_sent(web: WebServer, executor: HttpExecutor) -> None:
