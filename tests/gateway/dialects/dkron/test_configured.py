@@ -68,6 +68,23 @@ async def test_b11_a_run_that_fails_at_one_of_its_nodes_has_failed_in_part(confi
     assert len(await dkron.executions("child")) == 1
 
 
+async def test_b11_a_run_that_is_under_way_at_a_node_has_no_status_yet(configured: Make) -> None:
+    dkron = configured(targets={"role=web": ["eu", "us"]})
+    for name in ("eu", "us"):
+        dkron.world.target(name, selector={"site": name})
+    await dkron.stored("job", schedule="@manually", tags={"role": "web"})
+    await dkron.post("/jobs/job")
+    await asyncio.sleep(2)
+    first, second = dkron.world.pods_made()
+    dkron.world.end_pod(first, 0)
+    await asyncio.sleep(4)
+    assert [each["success"] for each in await dkron.executions()].count(True) == 1
+    assert ((await dkron.job())["status"], len((await dkron.get("/busy")).json)) == ("", 1)
+    dkron.world.end_pod(second, 0)
+    await asyncio.sleep(4)
+    assert (await dkron.job())["status"] == "success"
+
+
 async def test_b18_so_many_nodes_run_the_job_as_its_tag_says(configured: Make) -> None:
     dkron = configured(targets={"role=web": ["eu", "us", "asia"]})
     for name in ("eu", "us", "asia"):

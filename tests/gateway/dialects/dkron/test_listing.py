@@ -230,6 +230,11 @@ async def test_the_newest_hundred_are_listed(dkron: Dkron) -> None:
     assert (len(found), found[0]["started_at"]) == (100, "2026-03-01T10:00:10Z")
 
 
+async def test_nothing_runs_at_first(dkron: Dkron) -> None:
+    answer = await dkron.get("/busy")
+    assert (answer.status, answer.body, answer.headers["x-total-count"]) == (200, b"[]", "0")
+
+
 async def test_busy_shows_what_runs_the_oldest_first(history: Dkron) -> None:
     await history.post("/jobs/beta")
     found = (await history.get("/busy")).json

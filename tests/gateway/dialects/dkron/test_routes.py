@@ -6,7 +6,7 @@ import pytest
 from fakes.dkron import Dkron, job
 from fakes.served import COMMON_PORT, PREFIX
 
-from crontask_gateway.dialects.dkron import DIALECT
+from crontask_gateway.dialects.dkron import DIALECT, endpoints
 from crontask_gateway.errors import Conflict, GatewayError, Invalid, Unavailable
 from crontask_gateway.principal import Access, Credential, Principal
 from crontask_gateway.store import Member
@@ -30,6 +30,8 @@ def dkron() -> Dkron:
         ("GET", "/v2/jobs"),
         ("GET", "/v1/executions/job"),
         ("GET", "/v1/stats"),
+        ("GET", "/v1/backup"),
+        ("GET", "/v1/acl/policies/read_all"),
         ("GET", "/v1/JOBS"),
         ("GET", "//v1/jobs"),
         ("GET", "/v1/jobs//executions"),
@@ -255,11 +257,15 @@ async def test_a_store_that_cannot_be_reached(dkron: Dkron, monkeypatch: pytest.
     async def unreachable(*_: Any) -> Any:
         raise Unavailable("the API server does not answer", 1.5)
 
-    for verb in ("jobs", "describe", "flag", "change"):
+    for verb in ("jobs", "describe", "flag", "set_flag", "change", "active", "members", "leader"):
         monkeypatch.setattr(dkron.stage.store, verb, unreachable)
-    for method, path in (("GET", "/jobs"), ("GET", "/jobs/a"), ("POST", "/jobs"), ("POST", "/jobs/a/toggle")):
-        answer = await dkron.ask(method, f"/v1{path}")
-        assert (answer.status, answer.headers["retry-after"]) == (503, "2")
+    alone = {endpoints.show_status, endpoints.is_leader, endpoints.restore}  # a restore tells it of each job
+    asking = [route for route in DIALECT.routes if route.path.startswith("/v1/") and route.endpoint not in alone]
+    assert len(asking) == 19
+    for route in asking:
+        path = route.path.replace("{job}", "a").replace("{execution}", "1")
+        answer = await dkron.ask(route.method, path)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "2"), route
 
 
 @pytest.mark.parametrize("error", [Conflict("it changes faster than it can be written"), Invalid("it cannot be told")])

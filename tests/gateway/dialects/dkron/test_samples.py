@@ -174,4 +174,3 @@ async def test_what_a_restore_and_a_status_look_like(dkron: Dkron) -> None:
     assert json.loads(restored.json) == ["success create job_1"]
     status = (await dkron.get("/")).json
     assert {name: type(value) for name, value in status.items()} == {"agent": dict, "serf": dict, "tags": dict}
-    assert (await dkron.get("/acl/policies/read_all")).status == 404

@@ -15,6 +15,7 @@ VALUES = {name: f"$(X_{name.upper()})" for name in FIELDS} | {"JobName": "job", 
         ("plain }} text", "plain }} text"),
         ("{{.JobName}} {{ .JobName }}\t{{\n.JobName\n}}", "job job\tjob"),
         ("{{.Output}}", "$(X_OUTPUT)"),
+        ("TOKEN\n{{ .JobName }}\n{{ .Success }}", "TOKEN\njob\ntrue"),  # what django-dkron's webhook wants
         ('at {{.StartTime.Format "2006-01-02T15:04:05Z07:00"}}', "at $(X_STARTTIME)"),
         ("at {{ .FinishedAt.Format `2006-01-02T15:04:05Z07:00` }}", "at $(X_FINISHEDAT)"),
         ("a {{- .JobName -}} b", "ajobb"),
