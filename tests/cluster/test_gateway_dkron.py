@@ -132,7 +132,6 @@ def test_dkron_cli_works_with_the_gateway(dkron: Dkron, tmp_path: Path) -> None:
 def test_django_dkron_works_with_the_gateway(dkron: Dkron, tmp_path: Path) -> None:
     site = DjangoSite(dkron.url, tmp_path, {"DKRON_NAMESPACE": dkron.name("site")})
     parent = {"name": "parent", "schedule": "@every 24h", "command": "echo $((1 + 1))", "use_shell": True}
-    site.migrate()
     site.jobs(parent, {"name": "child", "schedule": "@parent parent", "command": "echo child"})
     assert site.manage("resync_dkron") == "Job parent updated\nJob child updated\n"
     dkron.run("site_parent")

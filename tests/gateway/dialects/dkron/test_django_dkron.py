@@ -21,13 +21,16 @@ REPORT = {"name": "report", "schedule": "@parent nightly", "command": "./report"
 async def at(dkron: Dkron, folder: Path, story: Callable[[DjangoSite], Awaitable[None]], **settings: str) -> None:
     """Tells a story of a project whose Dkron is the gateway."""
     async with dkron.listening() as address:
-        site = DjangoSite(f"http://{address}", folder, settings)
-        await asyncio.to_thread(site.migrate)
-        await story(site)
+        await story(DjangoSite(f"http://{address}", folder, settings))
 
 
 async def jobs(dkron: Dkron) -> dict[str, dict[str, Any]]:
     return {each["name"]: each for each in (await dkron.get("/jobs")).json}
+
+
+def caught(call: str) -> str:
+    """Python that prints what a call is refused with."""
+    return f"\ntry: {call}\nexcept utils.DkronException as error: print(error.code, error)"
 
 
 async def test_the_jobs_of_a_project_are_synchronised(tmp_path: Path) -> None:
@@ -57,32 +60,36 @@ async def test_the_jobs_of_a_project_are_synchronised(tmp_path: Path) -> None:
     await at(dkron, tmp_path, story)
 
 
+LATER_SAVES = """
+for saved in (None, False):
+    utils.sync_job('nightly', job_update=saved)
+    print(repr(utils._get('jobs/nightly').json()['displayname']))
+utils.delete_job('nightly')
+try: utils.delete_job('nightly')
+except utils.DkronException as error: print(error.code, error)
+"""
+
+
 async def test_what_the_admin_pages_do_with_one_job(tmp_path: Path) -> None:
     dkron = Dkron()
 
     async def story(site: DjangoSite) -> None:
         await asyncio.to_thread(site.jobs, NIGHTLY)
-        save = "utils.sync_job('nightly', job_update=None)"
-        await asyncio.to_thread(site.shell, save)
+        await asyncio.to_thread(site.shell, "utils.sync_job('nightly', job_update=None)")
         await dkron.ask("PUT", "/v1/jobs/nightly", (await jobs(dkron))["nightly"] | {"displayname": "At night"})
-        await asyncio.to_thread(site.shell, save)
-        assert (await jobs(dkron))["nightly"]["displayname"] == "At night"
-        await asyncio.to_thread(site.shell, "utils.sync_job('nightly')")
-        assert (await jobs(dkron))["nightly"]["displayname"] == ""
-        await asyncio.to_thread(site.shell, "utils.delete_job('nightly')")
+        assert await asyncio.to_thread(site.shell, LATER_SAVES) == "'At night'\n''\n404 \n"
         assert await jobs(dkron) == {}
-        told = await asyncio.to_thread(site.shell, _caught("utils.delete_job('nightly')"))
-        assert told == "404 \n"
-        await asyncio.to_thread(site.jobs, NIGHTLY | {"schedule": "at night"})
-        told = await asyncio.to_thread(site.manage, "resync_dkron")
-        assert told.startswith("Job nightly failed\nJob validation failed: can't parse job schedule: ")
 
     await at(dkron, tmp_path, story)
 
 
-def _caught(call: str) -> str:
-    """Python that prints what a call is refused with."""
-    return f"\ntry: {call}\nexcept utils.DkronException as error: print(error.code, error)"
+async def test_a_job_that_is_refused_is_told(tmp_path: Path) -> None:
+    async def story(site: DjangoSite) -> None:
+        await asyncio.to_thread(site.jobs, NIGHTLY | {"schedule": "at night"})
+        told = await asyncio.to_thread(site.manage, "resync_dkron")
+        assert told.startswith("Job nightly failed\nJob validation failed: can't parse job schedule: ")
+
+    await at(Dkron(), tmp_path, story)
 
 
 async def test_commands_run_in_the_background_and_are_cleared_away(tmp_path: Path) -> None:
@@ -120,10 +127,10 @@ async def test_projects_share_a_gateway_by_namespaces_labels_and_basic(tmp_path:
         told = await asyncio.to_thread(site.manage, "resync_dkron")
         assert "job nightly (app_nightly) matches metadata but it is missing the label" in told
         cleanup = "from django.core import management; utils.run_async('check')"
-        failing = _caught("management.call_command('cleanup_dkron', days=-1, verbosity=0)")
+        failing = caught("management.call_command('cleanup_dkron', days=-1, verbosity=0)")
         assert (await asyncio.to_thread(site.shell, cleanup + failing)).endswith("404 \n")
         stranger = DjangoSite(site.url, tmp_path, site.settings | {"DKRON_API_AUTH": b64encode(b"a:wrong").decode()})
-        assert await asyncio.to_thread(stranger.shell, _caught("utils.delete_job('nightly')")) == "401 \n"
+        assert await asyncio.to_thread(stranger.shell, caught("utils.delete_job('nightly')")) == "401 \n"
 
     auth = b64encode(b"anybody:site-token").decode()
     await at(dkron, tmp_path, story, DKRON_NAMESPACE="app", DKRON_JOB_LABEL="web", DKRON_API_AUTH=auth)

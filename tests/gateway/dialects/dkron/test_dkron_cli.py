@@ -11,6 +11,8 @@ from foreign.programs import DkronCli
 
 from crontask_gateway.store import Member
 
+pytestmark = pytest.mark.timeout(90)
+
 NOBODY = "http://127.0.0.1:1"
 
 
