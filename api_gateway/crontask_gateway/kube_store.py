@@ -18,10 +18,11 @@ from crontask_gateway.errors import Unknown
 from crontask_gateway.freshness import Freshness
 from crontask_gateway.kube_tasks import TaskWriter, unknown
 from crontask_gateway.naming import Naming, Scope
+from crontask_gateway.notes import Notes
 from crontask_gateway.operators import Operators
 from crontask_gateway.progress import Place
 from crontask_gateway.runs import Runs, run_of
-from crontask_gateway.store import Change, Job, Member, Run
+from crontask_gateway.store import Body, Change, Job, Member, Run
 from crontask_gateway.switches import Switches
 from crontask_gateway.together import unbroken
 from crontask_kube import errors as kube
@@ -49,12 +50,13 @@ class KubeStore:
         runs: Mapping[str, Runs],
         freshness: Freshness,
         switches: Switches,
+        notes: Notes,
         operators: Operators,
         token: Callable[[], str] = lambda: token_hex(8),
     ) -> None:
         self._api, self._clock, self._token = api, clock, token
         self._jobs, self._runs, self._freshness = jobs, runs, freshness
-        self._switches, self._operators = switches, operators
+        self._switches, self._notes, self._operators = switches, notes, operators
         self._tasks = TaskWriter(api, jobs, freshness)
 
     async def put(self, naming: Naming, make: Callable[[Job | None], Change]) -> Job:
@@ -163,6 +165,19 @@ class KubeStore:
                 await self._api.delete_collection(
                     EXECUTIONS, key.namespace, label_selector=f"{LABEL_EXECUTION} in ({labels})"
                 )
+
+    async def secrets(self, key: Key) -> Mapping[str, bytes]:
+        """See `Store`."""
+        with translated():
+            return await self._tasks.vault.read(key)
+
+    async def note(self, scope: Scope, name: str) -> Body:
+        """See `Store`."""
+        return await self._notes.read(scope, name)
+
+    async def change_note(self, scope: Scope, name: str, change: Callable[[Body], Body | None]) -> Body:
+        """See `Store`."""
+        return await unbroken(self._notes.change(scope, name, change))
 
     async def flag(self, name: str) -> bool:
         """See `Store`."""

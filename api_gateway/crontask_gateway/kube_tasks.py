@@ -34,7 +34,7 @@ class TaskWriter:
 
     def __init__(self, api: ApiClient, jobs: Mapping[str, Jobs], freshness: Freshness) -> None:
         self._api, self._jobs, self._freshness = api, jobs, freshness
-        self._vault = Vault(api)
+        self.vault = Vault(api)
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
     async def look(self, key: Key) -> Held | None:
@@ -84,7 +84,7 @@ class TaskWriter:
         key = naming.key
         body = task_patch(was, change) if was else task_body(naming, change)  # raises before anything is written
         held = self._jobs[key.namespace].get(key)
-        written = await self._vault.write(naming, was.uid if was else "", change.secrets) if change.secrets else None
+        written = await self.vault.write(naming, was.uid if was else "", change.secrets) if change.secrets else None
         try:
             if was:
                 made = await self._api.patch(TASKS, key.namespace, key.name, body)
@@ -92,12 +92,12 @@ class TaskWriter:
                 made = await self._api.create(TASKS, key.namespace, body)
         except kube.KubeError as error:
             if written is not None and not isinstance(error, kube.Unavailable):
-                await self._vault.undo(key, written)
+                await self.vault.undo(key, written)
             raise
         if change.secrets and not was:
-            await self._vault.adopt(key, made["metadata"]["uid"])
+            await self.vault.adopt(key, made["metadata"]["uid"])
         if change.secrets is not None and not change.secrets and held is not None and held.secret:
-            await self._vault.remove(key)
+            await self.vault.remove(key)
         return await self.wrote(made)
 
     async def remove(self, key: Key) -> Job:
@@ -126,7 +126,7 @@ class TaskWriter:
         await self._api.delete(TASKS, key.namespace, key.name, uid=held.uid)
         self._jobs[key.namespace].gone(key, held.uid)
         if held.secret:
-            await self._vault.remove(key)
+            await self.vault.remove(key)
         if version:
             await self._freshness.note(Place(TASKS.plural, key.namespace), version)
         return job

@@ -85,9 +85,12 @@ async def _checked(mounted: Mounted, course: Course) -> Reply | None:
 async def _called(mounted: Mounted, course: Course) -> Reply:
     if course.route is None:  # a dialect that does not check routes by itself
         return missed(mounted.dialect, course.facts)
+    return await course.route.endpoint(_request(mounted, course))
+
+
+def _request(mounted: Mounted, course: Course) -> Request:
     principal = course.principal or mounted.deps.access.everybody()
-    request = Request(course.facts, course.params, principal, mounted.deps, mounted.dialect.name)
-    return await course.route.endpoint(request)
+    return Request(course.facts, course.params, principal, mounted.deps, mounted.dialect.name)
 
 
 async def _route(mounted: Mounted, course: Course) -> Reply | None:
@@ -111,6 +114,12 @@ async def _auth(mounted: Mounted, course: Course) -> Reply | None:
     return None
 
 
+async def _quota(mounted: Mounted, course: Course) -> Reply | None:
+    if course.route is not None and course.route.right is not None:
+        await mounted.dialect.quota(_request(mounted, course), course.route)
+    return None
+
+
 async def _body(mounted: Mounted, course: Course) -> Reply | None:
     limit = (course.route.body_bytes if course.route else 0) or mounted.dialect.body_bytes
     course.facts = replace(course.facts, body=await course.read(limit))
@@ -121,6 +130,7 @@ CHECKS: dict[Check, Callable[[Mounted, Course], Awaitable[Reply | None]]] = {
     "route": _route,
     "rate": _rate,
     "auth": _auth,
+    "quota": _quota,
     "body": _body,
 }
 

@@ -6,12 +6,14 @@ it (`Access`), by the credentials that its system uses.
 
 from dataclasses import dataclass
 from hmac import compare_digest
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Literal
 
 from crontask_gateway.errors import Forbidden
 
 Right = Literal["read", "write", "run"]
 """To see jobs and executions; to create, change and delete them; to run and stop them."""
+Network = IPv4Network | IPv6Network
 ALL_RIGHTS: frozenset[Right] = frozenset({"read", "write", "run"})
 
 
@@ -23,6 +25,24 @@ class Principal:
     tenant: str
     namespace: str
     rights: frozenset[Right] = ALL_RIGHTS
+    key: str = ""
+    """The name of the token or API key that was shown; quotas go by it."""
+    addresses: tuple[Network, ...] = ()
+    """Where it may come from; empty for anywhere."""
+    per_day: int | None = None
+    """How many requests it has in a day: 0 for any number, None where the dialect decides."""
+
+    def admits(self, peer: str) -> bool:
+        """Whether it may come from there; an IPv4 address within IPv6 counts as what it is."""
+        if not self.addresses:
+            return True
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return False
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return any(address in network for network in self.addresses)
 
     def require(self, right: Right) -> None:
         """Raises Forbidden."""

@@ -13,6 +13,7 @@ from crontask_gateway.cache import Jobs
 from crontask_gateway.freshness import Freshness
 from crontask_gateway.kube_store import KubeStore
 from crontask_gateway.naming import LABEL_DIALECT
+from crontask_gateway.notes import Notes
 from crontask_gateway.operators import Operators
 from crontask_gateway.peers import Pace, Peers
 from crontask_gateway.progress import Place
@@ -60,6 +61,7 @@ class Replica:
             runs=self._runs,
             freshness=self.freshness,
             switches=Switches(api, self._peers, self._leases, lease_namespace, pace.deadline),
+            notes=Notes(api, lease_namespace),
             operators=self.operators,
         )
 

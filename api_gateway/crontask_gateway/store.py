@@ -179,6 +179,25 @@ class Store(Protocol):
         """Deletes the runs of a job that have ended. Raises Unknown for an unknown job."""
         ...
 
+    async def secrets(self, key: Key) -> Mapping[str, bytes]:
+        """The credentials of a job by their keys, as they are now; empty where it has none, or is not there."""
+        ...
+
+    async def note(self, scope: Scope, name: str) -> Body:
+        """A small document that a dialect keeps of a scope besides its jobs; empty at first.
+
+        `name` is up to 20 lower-case letters, digits and hyphens.
+        """
+        ...
+
+    async def change_note(self, scope: Scope, name: str, change: Callable[[Body], Body | None]) -> Body:
+        """The document after the change, or as it is where that is None; `change` is asked again if others are faster.
+
+        Whatever `change` raises travels on, and nothing is written. Raises Conflict where it changes each time, and
+        TooLarge.
+        """
+        ...
+
     async def flag(self, name: str) -> bool:
         """A switch that all replicas share and that outlives them, such as `dkron.paused`; off at first."""
         ...

@@ -6,7 +6,7 @@ goes back to what it was. What a crash between the two leaves has no owner: the
 next job of that name takes it over.
 """
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -35,6 +35,14 @@ class Vault:
 
     def __init__(self, api: ApiClient) -> None:
         self._api = api
+
+    async def read(self, key: Key) -> dict[str, bytes]:
+        """What the job's Secret holds, as it is now; empty where there is none. Raises KubeError."""
+        try:
+            found = await self._api.get(SECRETS, key.namespace, key.name)
+        except NotFound:
+            return {}
+        return {name: b64decode(text) for name, text in (found.get("data") or {}).items()}
 
     async def write(self, naming: Naming, uid: str, secrets: Mapping[str, bytes]) -> Written | None:
         """Makes the job's Secret hold these; None where it does already. `uid` is empty before there is a task.

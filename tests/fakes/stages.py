@@ -75,7 +75,7 @@ class MemoryStage:
         self._store.lead(leader, *others)
 
     async def secret(self, key: Key) -> dict[str, bytes]:
-        return self._store.secrets.get(key, {})
+        return self._store.kept.get(key, {})
 
 
 class KubeStage:
@@ -87,7 +87,7 @@ class KubeStage:
             api,
             clock,
             namespaces=["default"],
-            dialects=["dkron", "gua"],
+            dialects=["dkron", "cronjob-org", "gua"],
             lease_namespace=LEASES_IN,
             identity="gw",
             cache_bytes=100_000,

@@ -4,7 +4,8 @@ Tests play the operator: `tell` writes a job's status, `ran` records a run, `adv
 replicas there are. What a client may not store is refused as far as the models can tell.
 """
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -15,24 +16,26 @@ from crontask_core.model import TaskSpec
 from crontask_core.model.execution import Overrides
 from crontask_core.names import GROUP, Key, execution_name
 from crontask_gateway import documents
-from crontask_gateway.errors import Invalid, Unknown
+from crontask_gateway.errors import Invalid, TooLarge, Unknown
 from crontask_gateway.naming import Naming, Scope
-from crontask_gateway.store import Change, Job, Member, Run
+from crontask_gateway.notes import MAX_NOTE
+from crontask_gateway.store import Body, Change, Job, Member, Run
 from crontask_kube.clock import Clock
 
 
 class MemoryStore:
-    """See the module. `secrets` holds what was put into Secrets, by the job's key."""
+    """See the module. `kept` holds what was put into Secrets, by the job's key."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._version = 1000
         self._jobs: dict[Key, Job] = {}
         self._runs: dict[Key, dict[str, Run]] = {}
+        self._notes: dict[tuple[Scope, str], Body] = {}
         self._flags: set[str] = set()
         self._members: tuple[Member, ...] = ()
         self._leader: Member | None = None
-        self.secrets: dict[Key, dict[str, bytes]] = {}
+        self.kept: dict[Key, dict[str, bytes]] = {}
 
     # The verbs.
 
@@ -57,7 +60,7 @@ class MemoryStore:
         was = await self.describe(key)
         del self._jobs[key]
         self._runs.pop(key, None)
-        self.secrets.pop(key, None)
+        self.kept.pop(key, None)
         return was
 
     async def trigger(self, key: Key, overrides: Overrides | None = None) -> Run:
@@ -88,6 +91,21 @@ class MemoryStore:
     async def forget(self, key: Key) -> None:
         await self.describe(key)
         self._runs[key] = {name: run for name, run in self._runs.get(key, {}).items() if not run.ended}
+
+    async def secrets(self, key: Key) -> Mapping[str, bytes]:
+        return dict(self.kept.get(key, {}))
+
+    async def note(self, scope: Scope, name: str) -> Body:
+        return deepcopy(self._notes.get((scope, name), {}))
+
+    async def change_note(self, scope: Scope, name: str, change: Callable[[Body], Body | None]) -> Body:
+        wanted = change(await self.note(scope, name))
+        if wanted is None:
+            return await self.note(scope, name)
+        if (length := len(json.dumps(wanted))) > MAX_NOTE:
+            raise TooLarge(f"the {name} take {length} bytes")
+        self._notes[scope, name] = deepcopy(wanted)
+        return wanted
 
     async def flag(self, name: str) -> bool:
         return name in self._flags
@@ -161,7 +179,7 @@ class MemoryStore:
         )
         self._jobs[naming.key] = made
         if wanted.secrets is not None:
-            self.secrets[naming.key] = dict(wanted.secrets)
+            self.kept[naming.key] = dict(wanted.secrets)
         return made
 
 

@@ -20,8 +20,9 @@ from crontask_gateway.http import Facts, Reply
 from crontask_gateway.naming import Naming, Scope
 from crontask_gateway.principal import Access, Principal, Right
 
-Check = Literal["route", "rate", "auth", "body"]
-"""Whether there is such a path, whether the client asks too often, who it is and what it may, what it sends."""
+Check = Literal["route", "rate", "auth", "quota", "body"]
+"""Whether there is such a path, whether its address asks too often, who it is and what it may, whether it has used up
+what it may ask, what it sends."""
 Coverage = Literal["full", "partial", "refused"]
 Slash = Literal["redirect", "exact"]
 
@@ -78,6 +79,8 @@ class Route:
     """The schema of the reply, likewise."""
     body_bytes: int = 0
     """The longest body that is read, where it is another than the dialect's."""
+    shapes: Mapping[str, str] = field(default_factory=dict)
+    """Regular expressions of variable parts of the path; without one, any text without a slash."""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -85,7 +88,8 @@ class Route:
         text, place = "", 0
         for found in _PARAMETER.finditer(self.path):
             text += re.escape(self.path[place : found.start()])
-            text += f"(?P<{found[1]}>{'.*' if found[2] else '[^/]+'})"
+            shape = self.shapes.get(found[1], ".*" if found[2] else "[^/]+")
+            text += f"(?P<{found[1]}>{shape})"
             place = found.end()
         return re.compile(text + re.escape(self.path[place:]))
 
@@ -114,6 +118,10 @@ class NoOptions(BaseModel):
 
 def _unchanged(facts: Facts, reply: Reply, deps: Deps, routed: bool) -> Reply:
     return reply
+
+
+async def _free(request: Request, route: Route) -> None:
+    return None
 
 
 def _nothing(facts: Facts) -> Reply | None:
@@ -147,6 +155,8 @@ class Dialect:
     options: type[BaseModel] = NoOptions
     body_bytes: int = 1_048_576
     """The longest body that is read."""
+    quota: Callable[[Request, Route], Awaitable[None]] = _free
+    """Counts a request whose principal is known. Raises TooMany."""
     first: Callable[[Facts], Reply | None] = _nothing
     """Answers before all checks (preflights), or None."""
     finish: Callable[[Facts, Reply, Deps, bool], Reply] = _unchanged

@@ -8,19 +8,15 @@ they follow the configuration, and what kubectl has added stays.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from hashlib import blake2b
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
-from crontask_core.model import Notify
 from crontask_gateway.dialects.dkron.options import HookOptions, MailOptions, NotifyOptions
 from crontask_gateway.dialects.dkron.templates import written
 from crontask_gateway.dialects.dkron.wire import JobIn
 
 Body = dict[str, Any]
-MAX_WAYS, MAX_TO, MAX_ADDRESS, MAX_SUBJECT, MAX_BODY = 10, 50, 254, 500, 16_384
+MAX_TO, MAX_ADDRESS, MAX_SUBJECT, MAX_BODY = 50, 254, 500, 16_384
 """Bounds of `spec.notify`."""
 ZERO_TIME = "0001-01-01 00:00:00 +0000 UTC"
 """Go's zero time, as templates print it."""
@@ -43,29 +39,6 @@ def ways(job: JobIn, options: NotifyOptions, node: str) -> list[Body]:
     if (mail := options.mail) and to:
         found += [_mailed(job, mail, node, to, success) for success in (True, False)]
     return found
-
-
-def with_ways(old: Sequence[Body], told: Sequence[str], ours: Sequence[Body]) -> tuple[list[Body], list[str]]:
-    """`notify` with these entries in place of those that had the digests `told`, and the digests from now on.
-
-    Where nothing changes the order stays as well: what waits to be told goes by the place of its entry.
-    """
-    new = {digest(each): each for each in ours}
-    kept = [each for each in old if digest(each) not in told]
-    standing = [found for each in old if (found := digest(each)) in told]
-    if standing == list(new):
-        return list(old), standing
-    made = dict(list(new.items())[: max(0, MAX_WAYS - len(kept))])
-    return [*kept, *made.values()], list(made)
-
-
-def digest(way: Body) -> str:
-    """What an entry of `notify` is known by, whether or not the API server has filled in its defaults."""
-    try:
-        whole = Notify.model_validate(way).to_body()
-    except ValidationError:
-        return ""  # newer than we are, so not of our making
-    return blake2b(json.dumps(whole, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def _hooked(job: JobIn, hook: HookOptions, node: str) -> list[Body]:

@@ -25,7 +25,7 @@ from crontask_gateway.dialects.dkron.actions import (
 )
 from crontask_gateway.dialects.dkron.attempts import from_execution
 from crontask_gateway.dialects.dkron.counters import cleared, restored, shown
-from crontask_gateway.dialects.dkron.notifications import ways, with_ways
+from crontask_gateway.dialects.dkron.notifications import ways
 from crontask_gateway.dialects.dkron.options import Options
 from crontask_gateway.dialects.dkron.processors import history
 from crontask_gateway.dialects.dkron.rules import MAX_RETRIES, NEW, fitting, placed, rules
@@ -37,6 +37,7 @@ from crontask_gateway.errors import Invalid
 from crontask_gateway.gotime import GoError
 from crontask_gateway.naming import Naming
 from crontask_gateway.store import Change, Job
+from crontask_gateway.ways import with_ways
 
 __all__ = ["Options", "from_execution", "from_task", "steady", "to_change", "to_task"]
 

@@ -3,13 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from pydantic import ValidationError
-
-from crontask_core.errors import CronTaskError
-from crontask_core.validation import Setting, read_schedule
 from crontask_gateway import gotime
 from crontask_gateway.dialects.dkron.wire import NEVER
 from crontask_gateway.store import Job
+from crontask_gateway.upcoming import reckoned
 
 
 def next_of(job: Job, now: datetime) -> int:
@@ -42,8 +39,5 @@ def _told(job: Job, after: int) -> int | None:
 
 
 def _reckoned(job: Job, now: datetime) -> int:
-    try:
-        made = read_schedule(job.task, job.key, job.created, Setting()).next(now)
-    except (CronTaskError, ValidationError):
-        return NEVER
-    return NEVER if made is None else gotime.nanos(made)
+    found = reckoned(job, now)
+    return gotime.nanos(found[0]) if found else NEVER

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from crontask_core.model import TaskSpec
 from crontask_core.notices import check_notify
-from crontask_gateway.dialects.dkron.notifications import MAX_WAYS, digest, ways, with_ways
+from crontask_gateway.dialects.dkron.notifications import ways
 from crontask_gateway.dialects.dkron.options import NotifyOptions
 from crontask_gateway.dialects.dkron.wire import JobIn
+from crontask_gateway.ways import MAX_WAYS, digest, with_ways
 
 JOB = JobIn(name="job", owner_email="Joe <joe@example.com>, ops@example.com; nobody")
 HOOK = {"url": "http://hook.test/", "payload": '{"job": "{{.JobName}}"}'}

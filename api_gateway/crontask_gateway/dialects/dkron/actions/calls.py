@@ -13,17 +13,9 @@ from crontask_core.httpcall import check_action
 from crontask_core.model import HttpAction
 from crontask_core.model.http_action import HttpMethod
 from crontask_core.model.policy import YEAR
-from crontask_gateway.dialects.dkron.actions.values import (
-    MASK,
-    Action,
-    Body,
-    escape,
-    failing,
-    key_of,
-    names_credential,
-    plain,
-)
+from crontask_gateway.dialects.dkron.actions.values import MASK, Action, Body, failing
 from crontask_gateway.dialects.dkron.wire import Config, JobIn
+from crontask_gateway.texts import escape, key_of, names_credential, plain
 
 ANY_STATUS = "100-599"
 NO_STATUS = "100"

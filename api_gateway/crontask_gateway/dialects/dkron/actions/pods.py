@@ -14,10 +14,11 @@ from typing import Any
 
 from crontask_core.model.policy import YEAR
 from crontask_gateway import gotime
-from crontask_gateway.dialects.dkron.actions.values import Body, escape, failing, plain
+from crontask_gateway.dialects.dkron.actions.values import Body, failing
 from crontask_gateway.dialects.dkron.actions.withheld import masked_config
 from crontask_gateway.dialects.dkron.wire import Config, JobIn, text_of
 from crontask_gateway.gotime import GoError
+from crontask_gateway.texts import escape, plain
 
 PAYLOAD = "DKRON_PAYLOAD"
 GIVEN = "DKRON_EXECUTOR_CONFIG"

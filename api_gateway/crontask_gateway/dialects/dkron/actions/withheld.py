@@ -6,9 +6,10 @@ in a variable `DKRON_CONFIG_<key>`, whether or not it can use it.
 
 import re
 
-from crontask_gateway.dialects.dkron.actions.values import MASK, Action, Body, key_of, names_credential
+from crontask_gateway.dialects.dkron.actions.values import MASK, Action, Body
 from crontask_gateway.dialects.dkron.members import Config, Scalar, text_of
 from crontask_gateway.dialects.dkron.wire import JobIn
+from crontask_gateway.texts import key_of, names_credential
 
 _LISTS = ("headers",)
 """Settings whose value names several things, any of which may be a credential."""
