@@ -102,7 +102,8 @@ def fields_of(job: Job, held: Mapping[str, bytes], options: Options) -> Fields:
     """What a client has set of a job, or kubectl since; with what its Secret holds."""
     bare: Fields | None = job.made.get("cronjob_org")
     if bare is None:
-        bare = job.made["cronjob_org"] = _read(job.spec, _words(job), _held(job), job.naming, options)
+        bare = _read(job.spec, _words(job), _held(job), job.naming, options)
+        bare = job.made["cronjob_org"] = replace(bare, enabled=bare.enabled and not _switched_off(job))
     return whole(bare, held) if held else bare
 
 
@@ -232,6 +233,12 @@ def _same(ours: Any, theirs: Any) -> bool:
     if isinstance(ours, list) and isinstance(theirs, list):
         return len(ours) == len(theirs) and all(map(_same, ours, theirs))
     return (ours or None) == (theirs or None)
+
+
+def _switched_off(job: Job) -> bool:
+    """Whether the operator has switched the job off after failures, and nobody has edited it since."""
+    seen = job.status.get("observedGeneration", job.generation)
+    return bool(job.status.get("disabledAt")) and seen >= job.generation
 
 
 def _told_of(was: Job | None) -> list[str]:
