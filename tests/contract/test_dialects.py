@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Protocol
 
 import pytest
+from fakes.cronjob_org import EVERY_MINUTE, CronJobOrg
 from fakes.dkron import NEVER, Dkron
 from fakes.stages import Stage
 
@@ -102,7 +103,56 @@ class DkronTeller:
         assert (await self._dkron.delete("/jobs/story")).status == 200
 
 
-TELLERS: dict[str, type[Teller]] = {"dkron": DkronTeller}
+class CronJobOrgTeller:
+    """cron-job.org's words. It has none for running a job now, so kubectl's are taken."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._gateway, self._ident = CronJobOrg(stage), 0
+
+    async def create(self) -> Key:
+        schedule = EVERY_MINUTE | {"minutes": [0], "timezone": "Europe/Berlin"}
+        self._ident = await self._gateway.made(title="story", enabled=True, saveResponses=True, schedule=schedule)
+        return self._gateway.naming(str(self._ident)).key
+
+    async def schedule(self) -> str:
+        answer = await self._gateway.get(f"/jobs/{self._ident}")
+        if answer.status == 404:
+            return "gone"
+        return "hourly" if answer.json["jobDetails"]["schedule"]["hours"] == [-1] else "daily"
+
+    async def listed(self) -> int:
+        return len((await self._gateway.get("/jobs")).json["jobs"])
+
+    async def make_daily(self) -> None:
+        shown = await self._gateway.changed(self._ident, schedule={"hours": [3]})
+        assert (shown["schedule"]["timezone"], shown["title"]) == ("Europe/Berlin", "story")
+
+    async def pause(self) -> None:
+        assert (await self._gateway.changed(self._ident, enabled=False))["enabled"] is False
+
+    async def resume(self) -> None:
+        assert (await self._gateway.changed(self._ident, enabled=True))["enabled"] is True
+
+    async def paused(self) -> bool:
+        return not (await self._gateway.details(self._ident))["enabled"]
+
+    async def run(self) -> None:
+        await self._gateway.stage.store.trigger(self._gateway.naming(str(self._ident)).key)
+
+    async def history(self) -> list[tuple[str, str]]:
+        key = self._gateway.naming(str(self._ident)).key
+        running = [("running", "") for run in await self._gateway.stage.store.runs(key) if not run.ended]
+        items = []
+        for item in await self._gateway.history(self._ident):
+            answer = await self._gateway.get(f"/jobs/{self._ident}/history/{item['identifier']}")
+            items.append(answer.json["jobHistoryDetails"])
+        return running + [("succeeded" if item["status"] == 1 else "failed", item["body"] or "") for item in items]
+
+    async def delete(self) -> None:
+        assert (await self._gateway.delete(f"/jobs/{self._ident}")).json == {}
+
+
+TELLERS: dict[str, type[Teller]] = {"dkron": DkronTeller, "cronjob-org": CronJobOrgTeller}
 
 
 def test_every_dialect_tells_the_story() -> None:

@@ -259,3 +259,49 @@ async def test_the_operators_replicas_are_told(stage: Stage) -> None:
     told = await stage.store.leader()
     assert told is not None
     assert told.name == "op-2"
+
+
+async def test_the_secrets_of_a_job_are_read_as_they_are_now(stage: Stage) -> None:
+    assert await stage.store.secrets(A.key) == {}
+    await put(stage, secrets={"password": b"one", "user": b""})
+    assert dict(await stage.store.secrets(A.key)) == {"password": b"one", "user": b""}
+    await put(stage, secrets={"password": b"two"})
+    assert dict(await stage.store.secrets(A.key)) == {"password": b"two"}
+    await put(stage, secrets=None)
+    assert dict(await stage.store.secrets(A.key)) == {"password": b"two"}
+    await stage.store.remove(A.key)
+    assert await stage.store.secrets(A.key) == {}
+
+
+async def test_a_note_is_a_scopes_own_and_read_as_it_was_changed(stage: Stage) -> None:
+    other = Scope("default", "dkron", "acme")
+    assert await stage.store.note(SCOPE, "folders") == {}
+    made = await stage.store.change_note(SCOPE, "folders", lambda was: was | {"1": "Nächtlich"})
+    assert made == {"1": "Nächtlich"} == await stage.store.note(SCOPE, "folders")
+    assert await stage.store.change_note(SCOPE, "folders", lambda was: {**was, "2": [1, {"a": None}]}) == {
+        "1": "Nächtlich",
+        "2": [1, {"a": None}],
+    }
+    assert await stage.store.change_note(SCOPE, "folders", lambda was: None) == await stage.store.note(SCOPE, "folders")
+    assert (await stage.store.note(other, "folders"), await stage.store.note(SCOPE, "ids")) == ({}, {})
+
+
+async def test_what_the_change_of_a_note_raises_travels_on_and_nothing_is_written(stage: Stage) -> None:
+    def refuse(was: Any) -> Any:
+        was["x"] = 1
+        raise Invalid("no", "name")
+
+    await stage.store.change_note(SCOPE, "n", lambda was: {"a": 1})
+    with pytest.raises(Invalid):
+        await stage.store.change_note(SCOPE, "n", refuse)
+    with pytest.raises(TooLarge):
+        await stage.store.change_note(SCOPE, "n", lambda was: {"a": "x" * 200_000})
+    assert await stage.store.note(SCOPE, "n") == {"a": 1}
+
+
+async def test_changes_of_a_note_at_once_are_made_one_after_the_other(stage: Stage) -> None:
+    def count(was: Any) -> Any:
+        return {"n": was.get("n", 0) + 1}
+
+    made = await asyncio.gather(*(stage.store.change_note(SCOPE, "n", count) for _ in range(10)))
+    assert sorted(each["n"] for each in made) == list(range(1, 11))

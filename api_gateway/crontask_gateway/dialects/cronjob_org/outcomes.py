@@ -5,7 +5,7 @@ from hashlib import blake2b
 from urllib.parse import urlsplit
 
 from crontask_core.model import Attempt
-from crontask_core.model.execution import Timings
+from crontask_core.model.execution import BY_SCHEDULE, Timings
 from crontask_gateway.dialects.cronjob_org.calls import MALFORMED, NO_CONNECT, UNSUPPORTED
 from crontask_gateway.dialects.cronjob_org.wire import ExecutionOut, Stats
 from crontask_gateway.store import Run
@@ -85,7 +85,7 @@ def from_execution(run: Run, job_id: int) -> ExecutionOut:
 def _log_id(run: Run, planned: datetime) -> int:
     """A number that grows with the time of day, and differs where names do."""
     second = planned.hour * 3600 + planned.minute * 60 + planned.second
-    if run.wanted.trigger == "Schedule":
+    if run.wanted.trigger in BY_SCHEDULE and run.wanted.scheduled_at:  # one for each instant
         return second * _SPREAD + 1
     drawn = int.from_bytes(blake2b(run.key.name.encode(), digest_size=4).digest()) % (_SPREAD - 2)
     return second * _SPREAD + 2 + drawn
