@@ -4,7 +4,7 @@
 # OPERATORS  how many operators run (default 1)                      METRICS_PORT  of the first one (default 9100)
 # SHARDS     into how many the operators divide tasks (default 1)    MARK          further arguments for pytest
 # GATEWAY    1 or 0: whether the gateway runs (as operators do)      DKRON_PORT    of Dkron's API (default 8080)
-# GATEWAY_NAMESPACE  where the gateway's jobs are (default: default)
+# GATEWAY_NAMESPACE  where the gateway's jobs are (default: default) CRONJOB_ORG_PORT  of cron-job.org's (default 8090)
 # PYTHON     the Python (3.11 or newer) to make .venv with
 
 .DEFAULT_GOAL := help
@@ -82,6 +82,8 @@ lock: install ## Renew the locked versions
 	  --no-annotate --no-emit-index-url --constraints requirements/dev.txt - --output-file requirements/clients/django-dkron.txt
 	@echo 'dkron' | $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-deps - --output-file requirements/clients/dkron.txt
+	@echo 'pycronorg' | $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-annotate --no-emit-index-url --no-deps - --output-file requirements/clients/pycronorg.txt
 
 clean: ## Remove .venv and every cache of the checkout (after `make down`)
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build

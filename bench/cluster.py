@@ -102,7 +102,9 @@ class Cluster:
         if self.gateway_kubeconfig.exists():
             return
         arguments = {"CLUSTER_KCM_ARGS": ARGUMENTS[self.native or "stock"]}
-        self._run("up", {**arguments, "GATEWAY": "1", "GATEWAY_NAMESPACE": space, "DKRON_PORT": "0"})
+        self._run(
+            "up", {**arguments, "GATEWAY": "1", "GATEWAY_NAMESPACE": space, "DKRON_PORT": "0", "CRONJOB_ORG_PORT": "0"}
+        )
         self._run("up", arguments)
 
     def stop_controllers(self) -> None:

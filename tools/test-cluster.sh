@@ -5,8 +5,9 @@ cd "$(dirname "$0")/.."
 STATE=${STATE:-.cluster-test}
 METRICS_PORT=${METRICS_PORT:-0}
 DKRON_PORT=${DKRON_PORT:-0}
+CRONJOB_ORG_PORT=${CRONJOB_ORG_PORT:-0}
 CLUSTER_WAIT=${CLUSTER_WAIT:-240}  # a busy machine must not fail a test
-export STATE METRICS_PORT DKRON_PORT CLUSTER_WAIT PYTHONPATH=tools
+export STATE METRICS_PORT DKRON_PORT CRONJOB_ORG_PORT CLUSTER_WAIT PYTHONPATH=tools
 
 [ "${KEEP:-}" = 1 ] || trap '.venv/bin/python -P -m cluster down' EXIT
 trap 'exit 130' INT TERM

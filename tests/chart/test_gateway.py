@@ -63,6 +63,17 @@ def test_it_is_there_for_those_who_ask_for_it(render: Render) -> None:
     assert [body for body in bodies if body not in of_the_gateway(bodies)] == render()
 
 
+def test_every_dialect_may_be_switched_on_and_no_other(render: Render, tmp_path: Path) -> None:
+    dialects = {dialect.name: {"enabled": True, "open": True} for dialect in DIALECTS}
+    bodies = render({"gateway": {"enabled": True, "dialects": dialects}})
+    found = enabled(told(bodies, tmp_path), DIALECTS)
+    assert {dialect.name: mount.port for dialect, mount in found} == {each.name: each.port for each in DIALECTS}
+    (service,) = [body for body in bodies if body["kind"] == "Service" and len(body["spec"]["ports"]) == len(DIALECTS)]
+    assert {port["name"]: port["port"] for port in service["spec"]["ports"]} == {e.name: e.port for e in DIALECTS}
+    with pytest.raises(helm_python.errors.HelmValuesError):
+        render({"gateway": {"enabled": True, "dialects": {"other": {"open": True}}}})
+
+
 def test_the_program_reads_the_settings_that_it_is_given(render: Render, tmp_path: Path) -> None:
     token = {"name": "ci", "file": "/etc/crontask/tokens/ci", "tenant": "a", "rights": ["read"]}
     dkron = {"port": 8181, "namespace": "batch", "tenants": {"a": "team-a"}, "tokens": [token]}

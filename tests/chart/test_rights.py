@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from crontask_gateway.leases import FLAGS_LEASE, GATEWAY_LEASE
+from crontask_gateway.notes import NOTE_LEASE
 
 Body = dict[str, Any]
 Render = Callable[..., list[Body]]
@@ -33,7 +34,7 @@ JOBS = {
     ("crontask.dev", "crontaskexecutions"): READ | {"create", "patch", "deletecollection"},
     ("", "secrets"): {"get", "create", "update", "patch", "delete"},
 }
-GATEWAY_LEASES = {("coordination.k8s.io", "leases"): {"list", "watch", "create", "patch", "delete"}}
+GATEWAY_LEASES = {("coordination.k8s.io", "leases"): {"get", "list", "watch", "create", "patch", "delete"}}
 EGRESS = {("discovery.k8s.io", "endpointslices"): {"get"}}
 
 
@@ -209,6 +210,7 @@ def test_the_gateway_writes_its_own_leases_alone(render: Render) -> None:
     (rule,) = spec["validations"]
     assert f"request.name == '{FLAGS_LEASE}'" in rule["expression"]
     assert f"request.name.startsWith('{GATEWAY_LEASE}')" in rule["expression"]
+    assert f"request.name.startsWith('{NOTE_LEASE}')" in rule["expression"]
 
 
 def test_the_status_policy_keeps_to_the_namespaces_that_are_served(render: Render) -> None:

@@ -303,4 +303,7 @@ def test_the_gateway_does_not_touch_the_operators_leases(jobs: Stage) -> None:
     deleted = gateway("delete", "lease", "crontask-shard-0", "--dry-run=server", "--wait=false")
     for refused in (made("crontask-shard-63"), deleted):
         assert refused.code != 0
-        assert "the gateway may write the Leases crontask-flags and crontask-gateway-… alone" in refused.err
+        assert (
+            "the gateway may write the Leases crontask-flags, crontask-gateway-… and crontask-note-… alone"
+            in refused.err
+        )

@@ -14,7 +14,11 @@ HOME = Path("/home/someone")
 def test_nothing_set() -> None:
     settings = Settings.read({}, HOME)
     assert (settings.choice, settings.operators, settings.metrics_port) == ("auto", 1, 9100)
-    assert (settings.gateway, settings.gateway_namespace, settings.dialect_ports) == (True, "default", {"dkron": 8080})
+    assert (settings.gateway, settings.gateway_namespace, settings.dialect_ports) == (
+        True,
+        "default",
+        {"dkron": 8080, "cronjob-org": 8090},
+    )
     assert settings.state.folder == CHECKOUT / ".cluster"
     assert settings.cache == HOME / ".cache" / "crontask" / "cluster"
     assert settings.apiserver_args == settings.kcm_args == ()
@@ -31,6 +35,7 @@ def test_everything_set() -> None:
             "GATEWAY": "1",
             "GATEWAY_NAMESPACE": "batch",
             "DKRON_PORT": "0",
+            "CRONJOB_ORG_PORT": "8091",
             "CLUSTER_WAIT": "5",
             "CLUSTER_KCM_ARGS": "--kube-api-qps=1000 --feature-gates='A=true,B=false'",
             "KIND_IMAGE": "kindest/node:v1",
@@ -38,7 +43,11 @@ def test_everything_set() -> None:
         HOME,
     )
     assert (settings.choice, settings.operators, settings.metrics_port, settings.wait) == ("kind", 0, 0, 5)
-    assert (settings.gateway, settings.gateway_namespace, settings.dialect_ports) == (True, "batch", {"dkron": 0})
+    assert (settings.gateway, settings.gateway_namespace, settings.dialect_ports) == (
+        True,
+        "batch",
+        {"dkron": 0, "cronjob-org": 8091},
+    )
     assert settings.state.folder == Path("/srv/two")
     assert settings.cache == Path("/srv/cache/crontask/cluster")
     assert settings.kcm_args == ("--kube-api-qps=1000", "--feature-gates=A=true,B=false")
@@ -68,6 +77,7 @@ def test_there_is_a_gateway_where_there_is_an_operator_unless_somebody_says_othe
         ("GATEWAY", "2", "a number from 0 to 1"),
         ("GATEWAY_NAMESPACE", "Batch", "lower-case letters"),
         ("DKRON_PORT", "http", "a number from 0 to 65535"),
+        ("CRONJOB_ORG_PORT", "-1", "a number from 0 to 65535"),
         ("CLUSTER_WAIT", "0", "a number from 1 to 3600"),
         ("CLUSTER_KCM_ARGS", "--a='b", "quote it"),
     ],

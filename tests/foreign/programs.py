@@ -1,8 +1,9 @@
-"""Clients of Dkron that others have written and PyPI holds, each run as the program that it is.
+"""Clients that others have written and PyPI holds, each run as it is.
 
 `make install` puts each into a folder of its own: `dkron` and `django-dkron` both bring a package called `dkron`.
 """
 
+import importlib
 import json
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 TESTS = Path(__file__).parents[1]
 CLIENTS = Path(sys.prefix) / "clients"
@@ -73,3 +76,12 @@ class DjangoSite:
     def shell(self, code: str) -> str:
         """What a line of Python prints, for what the app does with no command of its own."""
         return self.manage("shell", "--verbosity=0", "-c", f"from dkron import models, utils, views; {code}")
+
+
+def pycronorg(monkeypatch: pytest.MonkeyPatch, url: str, key: str) -> Any:
+    """`JobsApi` of `pycronorg` at a gateway; it has no setting for where the service is."""
+    monkeypatch.syspath_prepend(str(CLIENTS / "pycronorg"))
+    sync = importlib.import_module("pycronorg.sync")
+    base = importlib.import_module("pycronorg.sync.base").BaseApi
+    monkeypatch.setattr(base, "_DEFAULT_BASE_HOST", url)
+    return sync.JobsApi(key)

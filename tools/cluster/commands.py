@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from . import crontask, current, gateway, kind, kubectl, local, modes, node, operator_image, processes, status
+from . import crontask, current, files, gateway, kind, kubectl, local, modes, node, operator_image, processes, status
 from .errors import ClusterError
 from .facts import Facts
 from .kubectl import Kubectl
@@ -59,16 +59,16 @@ def _up(settings: Settings, environ: Mapping[str, str]) -> Facts:
     crontask.start_operators(settings, facts, environ)
     crontask.ask_operators(state, client, facts)
     gateway.start(settings, facts, environ)
-    state.env.write_text(environment(settings, facts, values))
+    files.write_private(state.env, environment(settings, facts, values))
     return facts
 
 
 def environment(settings: Settings, facts: Facts, values: Mapping[str, str]) -> str:
-    """`.cluster/env`: NAME=value lines for a shell to source."""
+    """`.cluster/env`: NAME=value lines for a shell to source. It holds keys."""
     port = facts.operators[0] if facts.operators else settings.metrics_port or 9100
     lines = {
         "KUBECONFIG": str(settings.state.kubeconfig),
-        **gateway.told(facts),
+        **gateway.told(settings.state, facts),
         "METRICS_URL": f"http://127.0.0.1:{port}/metrics",
         "RECEIVER_URL": crontask.receiver_url(facts),
         **values,

@@ -1,10 +1,14 @@
 """The gateway of `make up`: on this machine, with the rights that the chart gives it, and a port for each dialect.
 
-Like the systems that it stands for it lets everybody in who reaches 127.0.0.1; a configuration or tokens of the
-user's own (`CRONTASK_GATEWAY_CONFIG`, `CRONTASK_GATEWAY_DKRON_TOKENS`) decide otherwise.
+Like the systems that it stands for it lets everybody in who reaches 127.0.0.1, or who shows the key that is made for
+clients which always show one; a configuration or tokens of the user's own (`CRONTASK_GATEWAY_CONFIG`,
+`CRONTASK_GATEWAY_DKRON_TOKENS`) decide otherwise.
 """
 
+import json
+import secrets
 import sys
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -12,15 +16,17 @@ from pathlib import Path
 
 import yaml
 
-from . import crontask, ports, processes
+from . import crontask, files, ports, processes
 from .facts import Facts
 from .kubectl import Kubectl
 from .paths import CHECKOUT, State
-from .settings import DIALECTS, Settings
+from .settings import DIALECTS, Settings, variable
 
 NAME = "crontask-gateway"
 """The process, and its ServiceAccount."""
 PREFIX = "CRONTASK_GATEWAY_"
+KEYED = {"cronjob-org": {"limits": False, "perDay": 0}}
+"""Dialects whose clients always show a key, which is made for them, and the options that they have here."""
 _MANIFESTS = CHECKOUT / "deploy" / "gateway.yaml"
 _RIGHTS = frozenset(
     {"ServiceAccount", "Role", "RoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
@@ -42,20 +48,28 @@ def plan(settings: Settings, facts: Facts) -> Facts:
         if known and (runs or ports.is_free(known)):
             dialects[name] = known
         else:
-            dialects[name] = ports.promised(wanted, f"{name.upper()}_PORT") if wanted else ports.free_ports(1)[0]
+            dialects[name] = ports.promised(wanted, f"{variable(name)}_PORT") if wanted else ports.free_ports(1)[0]
     keep = facts.gateway and (runs or ports.is_free(facts.gateway))
     metrics = facts.gateway if keep else ports.next_free(_METRICS)
     return replace(facts, gateway=metrics, dialects=dialects, jobs=settings.gateway_namespace)
 
 
 def install(state: State, kubectl: Kubectl, facts: Facts, wait: float) -> None:
-    """Make the namespace of its jobs where it is missing, apply its rights, and write its kubeconfig."""
+    """Make the namespace of its jobs where it is missing, apply its rights, write its kubeconfig, and make keys."""
     if not facts.gateway:
         return
+    make_keys(state, facts)
     if kubectl.get("namespace", facts.jobs) is None:
         kubectl.run("create", "namespace", facts.jobs)
     kubectl.run("apply", "--server-side", "--force-conflicts", "--filename", "-", text=rights(facts.jobs))
     crontask.write_kubeconfig(state, kubectl, NAME, state.gateway_kubeconfig, wait)
+
+
+def make_keys(state: State, facts: Facts) -> None:
+    """Make the keys that are missing; one that is there stays."""
+    for file in (state.key_file(name) for name in KEYED if name in facts.dialects):
+        if not file.exists():
+            files.write_private(file, b64encode(secrets.token_bytes(32)).decode())
 
 
 def uninstall(kubectl: Kubectl, facts: Facts) -> None:
@@ -100,12 +114,10 @@ def stop(state: State) -> None:
 
 def environment(state: State, facts: Facts, env: Mapping[str, str]) -> dict[str, str]:
     """Its environment; what the user has set of CRONTASK_GATEWAY_… stays, but for addresses and namespaces."""
-    dialects = {name: f"{PREFIX}{name.upper()}" for name in facts.dialects}
-    own = f"{PREFIX}CONFIG" in env
-    opened = {f"{each}_OPEN": "true" for each in dialects.values() if not own and f"{each}_TOKENS" not in env}
+    dialects = {name: f"{PREFIX}{variable(name)}" for name in facts.dialects}
     return {
         f"{PREFIX}LOG_FORMAT": "console",
-        **opened,
+        **({} if f"{PREFIX}CONFIG" in env else _let_in(state, dialects, env)),
         **env,
         "KUBECONFIG": str(state.gateway_kubeconfig),
         f"{PREFIX}IDENTITY": NAME,
@@ -116,12 +128,30 @@ def environment(state: State, facts: Facts, env: Mapping[str, str]) -> dict[str,
     }
 
 
-def told(facts: Facts) -> dict[str, str]:
-    """What `.cluster/env` tells of it: where each dialect is, and where its jobs are."""
-    return {**urls(facts), "GATEWAY_NAMESPACE": facts.jobs} if facts.gateway else {}
+def _let_in(state: State, dialects: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]:
+    """Who may use each dialect, where nobody says so; `dialects` are their variables by name."""
+    told: dict[str, str] = {}
+    for name, each in dialects.items():
+        if f"{each}_TOKENS" in env:
+            continue
+        if name in KEYED:
+            told[f"{each}_TOKENS"] = json.dumps([{"name": "make-up", "file": str(state.key_file(name))}])
+            told[f"{each}_OPTIONS"] = json.dumps(KEYED[name])
+        else:
+            told[f"{each}_OPEN"] = "true"
+    return told
+
+
+def told(state: State, facts: Facts) -> dict[str, str]:
+    """What `.cluster/env` tells of it: where each dialect is, the keys that were made, and where its jobs are."""
+    if not facts.gateway:
+        return {}
+    files = {name: state.key_file(name) for name in KEYED if name in facts.dialects}
+    keys = {f"{variable(name)}_API_KEY": file.read_text() for name, file in files.items() if file.exists()}
+    return {**urls(facts), **keys, "GATEWAY_NAMESPACE": facts.jobs}
 
 
 def urls(facts: Facts) -> dict[str, str]:
     """Where each dialect is, by the name that it has in `.cluster/env`; empty without a gateway."""
     known = facts.dialects if facts.gateway else {}
-    return {f"{name.upper()}_URL": f"http://127.0.0.1:{known[name]}" for name in DIALECTS if name in known}
+    return {f"{variable(name)}_URL": f"http://127.0.0.1:{known[name]}" for name in DIALECTS if name in known}

@@ -88,6 +88,10 @@ class State:
         """One JSON line for each request the receiver got."""
         return self.folder / "receiver.jsonl"
 
+    def key_file(self, dialect: str) -> Path:
+        """The API key by which a dialect lets its clients in."""
+        return self.folder / "keys" / dialect
+
     def pid_file(self, name: str) -> Path:
         return self.pids / name
 

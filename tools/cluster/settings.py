@@ -16,7 +16,7 @@ from .paths import CHECKOUT, State, cache_folder
 
 Mode = Literal["current", "kind", "local"]
 Choice = Literal["auto", "current", "kind", "local"]
-DIALECTS = {"dkron": 8080}
+DIALECTS = {"dkron": 8080, "cronjob-org": 8090}
 """The dialects that the gateway serves, each with the port that its system has."""
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -41,7 +41,7 @@ class Settings:
     gateway_namespace: str
     """GATEWAY_NAMESPACE: where the gateway's jobs are."""
     dialect_ports: Mapping[str, int]
-    """DKRON_PORT: the port of each dialect; 0 for any free port."""
+    """DKRON_PORT, CRONJOB_ORG_PORT: the port of each dialect; 0 for any free port."""
     wait: float
     """CLUSTER_WAIT: seconds that any one part may take to get ready."""
     apiserver_args: tuple[str, ...]
@@ -69,13 +69,18 @@ class Settings:
             gateway=_number(environ, "GATEWAY", min(operators, 1), range(2)) == 1,
             gateway_namespace=_namespace(environ, "GATEWAY_NAMESPACE", "default"),
             dialect_ports={
-                name: _number(environ, f"{name.upper()}_PORT", port, range(65536)) for name, port in DIALECTS.items()
+                name: _number(environ, f"{variable(name)}_PORT", port, range(65536)) for name, port in DIALECTS.items()
             },
             wait=_number(environ, "CLUSTER_WAIT", 60, range(1, 3601)),
             apiserver_args=_words(environ, "CLUSTER_APISERVER_ARGS"),
             kcm_args=_words(environ, "CLUSTER_KCM_ARGS"),
             kind_image=environ.get("KIND_IMAGE", ""),
         )
+
+
+def variable(dialect: str) -> str:
+    """What the variables of a dialect begin with."""
+    return dialect.upper().replace("-", "_")
 
 
 def _number(environ: Mapping[str, str], name: str, default: int, allowed: range) -> int:
