@@ -48,7 +48,7 @@ lint: install ## Check style, types, layers, and that generated files are fresh
 	@$(bin)/ruff check .
 	@$(bin)/ruff format --check .
 	@$(bin)/mypy
-	@MYPYPATH=tools:tests $(bin)/mypy -p cluster -p campaign -p audit -p chaos -m receiver -m demo -m demo_dkron
+	@MYPYPATH=tools:tests $(bin)/mypy -p cluster -p campaign -p audit -p chaos -m receiver -m demo -m demo_api -m demo_dkron -m demo_cronjob_org
 	@$(bin)/lint-imports
 	@$(bin)/python tools/generate.py --check
 

@@ -1,7 +1,7 @@
 """`make demo`: brings everything up, applies `examples/`, runs one pod and one HTTP task now, and follows both.
 
-Then a job goes through Dkron's API, where the gateway runs. Prints a line whenever something changes. Exits 0 only if
-all succeeded; the cluster stays up afterwards.
+Then a job goes through each API that the gateway serves. Prints a line whenever something changes. Exits 0 only if all
+succeeded; the cluster stays up afterwards.
 """
 
 import json
@@ -16,13 +16,14 @@ from typing import Any
 
 import yaml
 
+import demo_cronjob_org
+import demo_dkron
 from cluster import commands, kubectl, system
 from cluster.errors import ClusterError
 from cluster.kubectl import Kubectl
 from cluster.paths import CHECKOUT
 from cluster.say import say
 from cluster.settings import Settings
-from demo_dkron import round_trip
 
 _SECONDS = 120.0
 _PAUSE = 0.5
@@ -131,7 +132,11 @@ def demo(settings: Settings, environ: Mapping[str, str]) -> int:
         raise ClusterError("examples/ has no pod task or no HTTP task to run: restore the folder from the repository.")
     succeeded = follow(client, [run_now(client, kind, *task) for kind, task in sorted(first.items())])
     if "DKRON_URL" in env:
-        succeeded = round_trip(client, env["DKRON_URL"], settings.gateway_namespace) and succeeded
+        succeeded = demo_dkron.round_trip(client, env["DKRON_URL"], settings.gateway_namespace) and succeeded
+    if "CRONJOB_ORG_URL" in env:
+        key, target = env.get("CRONJOB_ORG_API_KEY", ""), f"{env['RECEIVER_URL']}/demo"
+        told = (env["CRONJOB_ORG_URL"], key, target, settings.gateway_namespace)
+        succeeded = demo_cronjob_org.round_trip(client, *told) and succeeded
     say("All succeeded." if succeeded else "Not everything succeeded: see the lines above and `make status`.")
     say(f"Look further: {settings.state.use}; kubectl get crontasks,crontaskexecutions -A")
     say(f"Metrics: {env['METRICS_URL']}. Logs: {settings.state.logs}. Stop with: {stop_command(environ)}")
