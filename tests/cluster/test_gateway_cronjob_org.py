@@ -1,8 +1,11 @@
 """cron-job.org's API over HTTP, with the gateway, the operator and kubectl at work on one cluster."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from foreign.programs import pycronorg
@@ -10,6 +13,7 @@ from live.cronjob_org import EVERY_MINUTE, CronJobOrg
 from live.stories import Stage, execution, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+EXAMPLES = Path(__file__).parents[2] / "examples"
 WITHIN = 75.0
 """Seconds until a job that is due each minute has run: the next minute, and its record."""
 
@@ -130,3 +134,11 @@ def test_pycronorg_works_with_the_gateway(api: CronJobOrg, jobs: Stage, monkeypa
     assert theirs.retrive_history_item(made.jobId, history[0].identifier).jobHistoryDetails.status == 1
     theirs.delete(made.jobId)
     assert all(job.jobId != made.jobId for job in theirs.all().jobs)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the examples are lines for curl, which is not there")
+@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.sh")), ids=lambda script: script.stem)
+def test_each_example_for_curl_goes_through(script: Path) -> None:
+    done = subprocess.run(["sh", "-e", str(script)], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert done.stdout.count("\n") >= 6
