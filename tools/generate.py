@@ -37,10 +37,13 @@ GATEWAY = {
     "gateway": {
         "enabled": True,
         "tokensSecret": "crontask-gateway-tokens",
-        "dialects": {"dkron": {"tokens": [{"name": "client", "file": "/etc/crontask/tokens/client"}]}},
+        "dialects": {
+            "dkron": {"tokens": [{"name": "client", "file": "/etc/crontask/tokens/client"}]},
+            "cronjob-org": {"enabled": True, "apiKeys": True},
+        },
     }
 }
-"""Closed but for who has the token that is the key `client` of a Secret."""
+"""Closed but for who has the token that is the key `client` of a Secret, or an API key."""
 COVERAGE_BEGIN, COVERAGE_END = "<!-- made by tools/generate.py from routes.py -->", "<!-- end -->"
 NOTICE = "# Made by tools/generate.py from {}; edit that, not this.\n"
 

@@ -1,6 +1,7 @@
 """From settings to what is served: which dialects, for whom, with which options. Reads the files of tokens."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ from pydantic import ValidationError
 from crontask_core.errors import FieldError
 from crontask_gateway.deps import Deps
 from crontask_gateway.dialects.shape import Dialect
+from crontask_gateway.keyring import KeyRing
 from crontask_gateway.limits import Gate, Rate
 from crontask_gateway.pipeline import Mounted
-from crontask_gateway.principal import Access, Credential, Principal
+from crontask_gateway.principal import ALL_RIGHTS, Access, Credential, Principal
 from crontask_gateway.settings import MountSettings, Settings, TokenSettings
 from crontask_gateway.store import Store
 from crontask_kube.clock import Clock
@@ -39,13 +41,15 @@ def namespaces(mounts: Iterable[tuple[Dialect, MountSettings]]) -> list[str]:
     return sorted({name for _, mount in mounts for name in (mount.namespace, *mount.tenants.values())})
 
 
-def mounted(dialect: Dialect, mount: MountSettings, *, store: Store, clock: Clock, node: str, version: str) -> Mounted:
-    """The dialect with its surroundings. Raises FieldError."""
+def mounted(
+    dialect: Dialect, mount: MountSettings, *, store: Store, clock: Clock, node: str, version: str, ring: KeyRing
+) -> Mounted:
+    """The dialect with its surroundings; `ring` holds the API keys of all. Raises FieldError."""
     rate = Rate(mount.rate.per_second, mount.rate.burst) if mount.rate else None
     deps = Deps(
         store=store,
         clock=clock,
-        access=access(f"dialects.{dialect.name}", mount),
+        access=access(dialect.name, mount, ring),
         options=_options(dialect, mount.options),
         node=node,
         version=version,
@@ -53,13 +57,34 @@ def mounted(dialect: Dialect, mount: MountSettings, *, store: Store, clock: Cloc
     return Mounted(dialect, deps, Gate(rate))
 
 
-def access(path: str, mount: MountSettings) -> Access:
+def access(dialect: str, mount: MountSettings, ring: KeyRing) -> Access:
     """Who may use a mount. Raises FieldError; no token is in its message."""
-    if not mount.tokens and not mount.open:
-        remedy = "name tokens, or write open: true where everybody in the network may do everything"
+    path = f"dialects.{dialect}"
+    if not mount.tokens and not mount.open and not mount.api_keys:
+        remedy = "name tokens, write apiKeys: true, or open: true where everybody in the network may do everything"
         raise FieldError(path, "", "lets nobody in", remedy)
     credentials = tuple(_credential(f"{path}.tokens.{place}", token, mount) for place, token in enumerate(mount.tokens))
-    return Access(mount.namespace, credentials, mount.open)
+    keys = MountedKeys(dialect, mount.namespace, mount.tenants, ring) if mount.api_keys else None
+    return Access(mount.namespace, credentials, mount.open, keys)
+
+
+@dataclass(frozen=True, slots=True)
+class MountedKeys:
+    """The API keys of one dialect, as principals."""
+
+    dialect: str
+    namespace: str
+    tenants: Mapping[str, str]
+    ring: KeyRing
+
+    def find(self, given: bytes) -> Principal | None:
+        """Whose key this is. An owner that is no tenant of the mount has its jobs beside those of the nameless one."""
+        key = self.ring.find(self.dialect, given)
+        if key is None:
+            return None
+        namespace = self.tenants.get(key.owner, self.namespace)
+        rights = frozenset(right for right in ALL_RIGHTS if right in key.rights)
+        return Principal(key.name, key.owner, namespace, rights, key.name, key.addresses, key.per_day)
 
 
 def _credential(path: str, token: TokenSettings, mount: MountSettings) -> Credential:
@@ -74,7 +99,7 @@ def _credential(path: str, token: TokenSettings, mount: MountSettings) -> Creden
     if len(secret) < MIN_TOKEN:
         raise FieldError(f"{path}.file", token.file, "holds too short a token", f"use at least {MIN_TOKEN} bytes")
     namespace = mount.tenants[token.tenant] if token.tenant else mount.namespace
-    return Credential(Principal(token.name, token.tenant, namespace, token.rights), secret)
+    return Credential(Principal(token.name, token.tenant, namespace, token.rights, key=token.name), secret)
 
 
 def _options(dialect: Dialect, told: Mapping[str, Any]) -> Any:

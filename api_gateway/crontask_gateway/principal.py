@@ -7,7 +7,7 @@ it (`Access`), by the credentials that its system uses.
 from dataclasses import dataclass
 from hmac import compare_digest
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Literal
+from typing import Literal, Protocol
 
 from crontask_gateway.errors import Forbidden
 
@@ -65,6 +65,14 @@ class Credential:
         return compare_digest(given.encode(errors="replace") if isinstance(given, str) else given, self.secret)
 
 
+class Keys(Protocol):
+    """API keys that come and go while the gateway runs."""
+
+    def find(self, given: bytes) -> Principal | None:
+        """Whose key this is."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """Who may use a mount."""
@@ -74,12 +82,16 @@ class Access:
     credentials: tuple[Credential, ...] = ()
     open: bool = False
     """Whether those without credentials are let in as everybody: only by explicit choice."""
+    keys: Keys | None = None
 
     def everybody(self) -> Principal:
         """The principal of an open mount."""
         return Principal("", "", self.namespace)
 
     def find(self, given: str | bytes) -> Principal | None:
-        """Whose token this is. Looks at all of them, so that the time tells nothing."""
-        found = [each.principal for each in self.credentials if each.matches(given)]
-        return found[0] if found else None
+        """Whose token or key this is. Looks at all tokens, so that the time tells nothing."""
+        shown = given.encode(errors="replace") if isinstance(given, str) else given
+        found = [each.principal for each in self.credentials if each.matches(shown)]
+        if found:
+            return found[0]
+        return self.keys.find(shown) if self.keys else None

@@ -46,6 +46,7 @@ class Gateway:
             lease_namespace=settings.lease_namespace,
             identity=identity,
             cache_bytes=settings.cache_bytes,
+            api_keys=any(mount.api_keys for _, mount in mounts),
         )
         self._management = Management(ready=self.problem, metrics=self._exposition)
         limits = Limits(settings.body_bytes, settings.body_seconds, settings.request_seconds)
@@ -65,7 +66,13 @@ class Gateway:
         common: dict[str, Mounted] = {}
         for dialect, mount in mounts:
             made = mounted(
-                dialect, mount, store=self.replica.store, clock=clock, node=self._settings.identity, version=_version()
+                dialect,
+                mount,
+                store=self.replica.store,
+                clock=clock,
+                node=self._settings.identity,
+                version=_version(),
+                ring=self.replica.ring,
             )
             port = dialect.port if mount.port is None else mount.port
             if port:

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 
 import structlog
 
+from crontask_core.api_keys import LABEL_API_KEY
 from crontask_gateway.cache import Jobs
 from crontask_gateway.freshness import Freshness
+from crontask_gateway.keyring import KeyRing
 from crontask_gateway.kube_store import KubeStore
 from crontask_gateway.naming import LABEL_DIALECT
 from crontask_gateway.notes import Notes
@@ -23,7 +25,7 @@ from crontask_kube.client import ApiClient
 from crontask_kube.clock import Clock
 from crontask_kube.leasewatch import LeaseWatch
 from crontask_kube.reflector import Reflector
-from crontask_kube.resources import EXECUTIONS, TASKS
+from crontask_kube.resources import EXECUTIONS, SECRETS, TASKS
 
 log = structlog.get_logger(__name__)
 
@@ -41,9 +43,14 @@ class Replica:
         lease_namespace: str,
         identity: str,
         cache_bytes: int,
+        api_keys: bool = False,
         pace: Pace | None = None,
     ) -> None:
+        """`api_keys`: whether the Secrets with API keys beside the Leases are watched."""
         self._api, self._clock = api, clock
+        self.ring, self._api_keys, self._lease_namespace = KeyRing(), api_keys, lease_namespace
+        self._ring_told = not api_keys
+        """Whether the keys have been listed."""
         self._prefixes = tuple(f"{dialect}-" for dialect in dialects)
         bodies = Bodies(cache_bytes)
         self._jobs = {name: Jobs() for name in namespaces}
@@ -72,7 +79,7 @@ class Replica:
 
     def problem(self) -> str:
         """Why this replica cannot serve yet; empty when it can."""
-        return self.freshness.problem()
+        return self.freshness.problem() or ("" if self._ring_told else "it has not read yet: API keys")
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -91,7 +98,10 @@ class Replica:
         await self._peers.leave()
 
     async def _follow(self) -> None:
-        watches = [asyncio.create_task(each.run()) for name in self._jobs for each in self._reflectors(name)]
+        reflectors = [each for name in self._jobs for each in self._reflectors(name)]
+        if self._api_keys:
+            reflectors.append(self._keys_reflector())
+        watches = [asyncio.create_task(each.run()) for each in reflectors]
         try:
             await self._peers.keep()
         finally:
@@ -117,6 +127,20 @@ class Replica:
             reached=progress[Place(EXECUTIONS.plural, namespace)].advance,
         )
         return tasks, executions
+
+    def _keys_reflector(self) -> Reflector:
+        def told(version: str) -> None:
+            self._ring_told = True
+
+        return Reflector(
+            self._api,
+            SECRETS,
+            self.ring,
+            clock=self._clock,
+            namespace=self._lease_namespace,
+            label_selector=LABEL_API_KEY,
+            reached=told,
+        )
 
     def _may_be_ours(self, task: str) -> bool:
         return task.startswith(self._prefixes)

@@ -102,6 +102,8 @@ class MountSettings(_Model):
     open: bool = False
     """Let everybody in without credentials. For networks where everybody may do everything."""
     tokens: tuple[TokenSettings, ...] = ()
+    api_keys: bool = False
+    """Let those in who show an API key of a Secret beside the Leases (`kubectl crontask apikey`)."""
     rate: RateSettings | None = None
     options: dict[str, Any] = {}
     """The dialect's own settings (its README)."""

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from crontask_cli import next_runs, why
+from crontask_cli import apikey, next_runs, why
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -15,6 +15,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     next_runs.add_to(commands)
     why.add_to(commands)
+    apikey.add_to(commands)
     arguments = parser.parse_args(argv)
     try:
         code = arguments.run(arguments)

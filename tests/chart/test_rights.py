@@ -93,6 +93,13 @@ def test_the_gateway_has_rights_where_its_tenants_jobs_are(render: Render) -> No
     assert rights == {"batch": JOBS, "team-a": JOBS, "team-b": JOBS, "crontask-system": GATEWAY_LEASES}
 
 
+def test_the_gateway_reads_the_secrets_beside_it_only_for_api_keys(render: Render) -> None:
+    values = gateway()
+    values["gateway"]["dialects"]["cronjob-org"] = {"enabled": True, "apiKeys": True}
+    rights = {namespace: table(role) for namespace, role in granted(render(values), "crontask-gateway")}
+    assert rights == {"crontask-system": GATEWAY_LEASES | {("", "secrets"): {"list", "watch"}}, "default": JOBS}
+
+
 def test_the_operator_has_no_other_rights_beside_a_gateway(render: Render) -> None:
     alone, beside = (dict(granted(bodies, "crontask-operator")) for bodies in (render(), render(gateway())))
     assert alone == beside

@@ -1,10 +1,12 @@
 """cron-job.org's API over HTTP, with the gateway, the operator and kubectl at work on one cluster."""
 
 import os
+import secrets
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -134,6 +136,64 @@ def test_pycronorg_works_with_the_gateway(api: CronJobOrg, jobs: Stage, monkeypa
     assert theirs.retrive_history_item(made.jobId, history[0].identifier).jobHistoryDetails.status == 1
     theirs.delete(made.jobId)
     assert all(job.jobId != made.jobId for job in theirs.all().jobs)
+
+
+@dataclass
+class ApiKeys:
+    """API keys by `kubectl crontask apikey`; `left` are those that have not been revoked."""
+
+    left: list[str] = field(default_factory=list)
+
+    def ask(self, verb: str, *arguments: str) -> str:
+        """What the command prints."""
+        program = Path(sys.executable).parent / "kubectl-crontask"
+        command = [program, "apikey", verb, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done
+        return done.stdout.strip()
+
+    def make(self, *options: str) -> str:
+        """Another key of the owner `shop`."""
+        self.left.append(f"test-{secrets.token_hex(4)}")
+        return self.ask("create", self.left[-1], "--dialect", "cronjob-org", "--owner", "shop", "--quiet", *options)
+
+    def revoke(self, name: str) -> None:
+        self.left.remove(name)
+        self.ask("revoke", name)
+
+
+@pytest.fixture
+def keys() -> Iterator[ApiKeys]:
+    made = ApiKeys()
+    yield made
+    for name in list(made.left):
+        made.revoke(name)
+
+
+def test_keys_come_and_go_and_open_their_owners_jobs_alone(api: CronJobOrg, keys: ApiKeys) -> None:
+    shop = replace(api, key=keys.make("--address", "127.0.0.0/8"))
+    far = replace(api, key=keys.make("--address", "192.0.2.7"))
+    few = replace(api, key=keys.make("--per-day", "2"))
+    looker = replace(api, key=keys.make("--right", "read"))
+    until(lambda: all(each.ask("GET", "/jobs")[0] != 401 for each in (shop, far, looker)), "the gateway knows the keys")
+    api.made("own", "http://127.0.0.1:9/")
+    theirs = shop.made("theirs", "http://127.0.0.1:9/")
+    assert [job["title"] for job in shop.ok("GET", "/jobs")["jobs"]] == [f"{api.prefix}-theirs"]
+    assert f"{api.prefix}-theirs" not in {job["title"] for job in api.ok("GET", "/jobs")["jobs"]}
+    assert far.ask("GET", "/jobs") == (403, None)
+    assert looker.ask("GET", f"/jobs/{theirs}")[0] == 200
+    assert looker.ask("PATCH", f"/jobs/{theirs}", {"job": {"enabled": True}}) == (403, None)
+    assert until(lambda: few.ask("GET", "/jobs")[0] == 429, "the quota is used up")
+    assert shop.ask("GET", "/jobs")[0] == 200, "another key has its own"
+    shop.clear()
+
+    name = keys.left[0]
+    keys.ask("disable", name)
+    until(lambda: shop.ask("GET", "/jobs") == (401, None), "the key opens nothing")
+    keys.ask("enable", name)
+    until(lambda: shop.ask("GET", "/jobs")[0] == 200, "it opens again")
+    keys.revoke(name)
+    until(lambda: shop.ask("GET", "/jobs") == (401, None), "it is revoked")
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the examples are lines for curl, which is not there")

@@ -87,6 +87,7 @@ def test_a_dialect_whose_clients_show_a_key_has_one_of_its_own(tmp_path: Path) -
     state = State(tmp_path)
     read = read_settings(gateway.environment(state, FACTS, {})).dialects["cronjob-org"]
     assert (read.port, read.open, read.options) == (8091, False, {"limits": False, "perDay": 0})
+    assert read.api_keys
     (token,) = read.tokens
     assert Path(token.file) == state.key_file("cronjob-org")
     assert "CRONJOB_ORG_API_KEY" not in gateway.told(state, FACTS)

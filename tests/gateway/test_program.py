@@ -17,6 +17,7 @@ from fakes.store import MemoryStore
 from crontask_core.errors import FieldError
 from crontask_gateway.dialects import DIALECTS
 from crontask_gateway.dialects.shape import Dialect
+from crontask_gateway.keyring import KeyRing
 from crontask_gateway.metrics import Metrics
 from crontask_gateway.mounts import mounted
 from crontask_gateway.program import Gateway
@@ -131,4 +132,4 @@ def test_the_options_of_a_dialect_are_checked() -> None:
     ):
         mount = settings(dialects={"dkron": {"open": True, "options": wrong}}).dialects["dkron"]
         with pytest.raises(FieldError, match=rf"dialects\.dkron\.options\.{path}"):
-            mounted(DIALECTS[0], mount, store=MemoryStore(clock), clock=clock, node="gw", version="")
+            mounted(DIALECTS[0], mount, store=MemoryStore(clock), clock=clock, node="gw", version="", ring=KeyRing())

@@ -8,6 +8,7 @@ from fakes.dialect import dialect
 from fakes.store import MemoryStore
 
 from crontask_core.errors import FieldError
+from crontask_gateway.keyring import KeyRing
 from crontask_gateway.mounts import enabled, mounted, namespaces
 from crontask_gateway.principal import Principal
 from crontask_gateway.settings import MountSettings, Settings, TokenSettings, read_settings
@@ -132,12 +133,12 @@ def test_a_mount_has_principals_by_their_tokens(tmp_path: Path) -> None:
     )
     mount = MountSettings(namespace="default", tenants={"t": "team-t"}, tokens=tokens)
     clock = ManualClock()
-    made = mounted(dialect(), mount, store=MemoryStore(clock), clock=clock, node="gw", version="1")
+    made = mounted(dialect(), mount, store=MemoryStore(clock), clock=clock, node="gw", version="1", ring=KeyRing())
     assert [each.principal for each in made.deps.access.credentials] == [
-        Principal("a", "", "default"),
-        Principal("b", "t", "team-t", frozenset({"read"})),
+        Principal("a", "", "default", key="a"),
+        Principal("b", "t", "team-t", frozenset({"read"}), key="b"),
     ]
-    assert made.deps.access.find("a-long-token") == Principal("a", "", "default")
+    assert made.deps.access.find("a-long-token") == Principal("a", "", "default", key="a")
     assert not made.deps.access.open
     assert namespaces([(dialect(), mount)]) == ["default", "team-t"]
 
@@ -145,7 +146,7 @@ def test_a_mount_has_principals_by_their_tokens(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mount", "objection"),
     [
-        (MountSettings(), "lets nobody in; name tokens, or write open: true"),
+        (MountSettings(), "lets nobody in; name tokens, write apiKeys: true, or open: true"),
         (MountSettings(tokens=(TokenSettings(name="a", file="SHORT"),)), "holds too short a token"),
         (MountSettings(tokens=(TokenSettings(name="a", file="GONE"),)), "cannot be read (No such file or directory)"),
         (MountSettings(tokens=(TokenSettings(name="a", file="GONE", tenant="x"),)), '"x" is no tenant'),
@@ -159,6 +160,6 @@ def test_what_a_mount_lacks_is_told(
     Path("SHORT").write_text("s3cret")
     clock = ManualClock()
     with pytest.raises(FieldError) as refused:
-        mounted(dialect(), mount, store=MemoryStore(clock), clock=clock, node="gw", version="1")
+        mounted(dialect(), mount, store=MemoryStore(clock), clock=clock, node="gw", version="1", ring=KeyRing())
     assert objection in str(refused.value)
     assert "s3cret" not in str(refused.value)

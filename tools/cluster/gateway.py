@@ -136,6 +136,7 @@ def _let_in(state: State, dialects: Mapping[str, str], env: Mapping[str, str]) -
             continue
         if name in KEYED:
             told[f"{each}_TOKENS"] = json.dumps([{"name": "make-up", "file": str(state.key_file(name))}])
+            told[f"{each}_API_KEYS"] = "true"
             told[f"{each}_OPTIONS"] = json.dumps(KEYED[name])
         else:
             told[f"{each}_OPEN"] = "true"

@@ -71,8 +71,8 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- $served := dict -}}
 {{- range $name, $dialect := .Values.gateway.dialects -}}
 {{- if ne (toString $dialect.enabled) "false" -}}
-{{- if not (or $dialect.open $dialect.tokens) -}}
-{{- fail (printf "gateway.dialects.%s lets nobody in: name tokens, or write open: true" $name) -}}
+{{- if not (or $dialect.open $dialect.tokens $dialect.apiKeys) -}}
+{{- fail (printf "gateway.dialects.%s lets nobody in: name tokens, write apiKeys: true, or open: true" $name) -}}
 {{- end -}}
 {{- $_ := set $served $name $dialect -}}
 {{- end -}}
@@ -104,4 +104,11 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
   "dialects" (fromJson (include "crontask.dialects" .))
 -}}
 {{- toYaml (merge (deepCopy .Values.gateway.settings) $settings) -}}
+{{- end -}}
+
+{{/* "true" where a dialect of the gateway takes API keys. */}}
+{{- define "crontask.apiKeys" -}}
+{{- range $name, $dialect := fromJson (include "crontask.dialects" .) -}}
+{{- if $dialect.apiKeys -}}true{{- end -}}
+{{- end -}}
 {{- end -}}
