@@ -1,4 +1,4 @@
-"""Dkron's API with a whole operator behind it: the gateway and a world on one fake API server, in virtual time."""
+"""A dialect with a whole operator behind it: the gateway and a world on one fake API server, in virtual time."""
 
 import asyncio
 from contextlib import suppress
@@ -6,16 +6,18 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from fakes import stages
+from fakes.cronjob_org import CronJobOrg
 from fakes.dkron import Dkron
-from fakes.served import Answer
+from fakes.served import Answer, Served
 from fakes.world import World
 
+from crontask_gateway.dialects import DIALECTS
 from crontask_gateway.replica import Replica
 from crontask_kube.resources import PODS
 
 
-class Whole(Dkron):
-    """Dkron's API on a world, both of which begin with the first request: only then time is virtual."""
+class OnWorld(Served):
+    """A dialect on a world, both of which begin with the first request: only then time is virtual."""
 
     def __init__(self, world: World, **options: Any) -> None:
         self.world = world
@@ -23,13 +25,13 @@ class Whole(Dkron):
             world.connect("gateway")[0],
             world.clock,
             namespaces=["default"],
-            dialects=["dkron"],
+            dialects=[dialect.name for dialect in DIALECTS],
             lease_namespace=stages.LEASES_IN,
             identity="gw",
             cache_bytes=1_000_000,
         )
         self._running: asyncio.Task[None] | None = None
-        super().__init__(cast(stages.Stage, SimpleNamespace(store=self._replica.store, clock=world.clock)), **options)
+        super().__init__(cast(Any, SimpleNamespace(store=self._replica.store, clock=world.clock)), **options)
 
     async def ask(self, *args: Any, **more: Any) -> Answer:
         if self._running is None:
@@ -44,6 +46,14 @@ class Whole(Dkron):
             with suppress(asyncio.CancelledError):
                 await self._running
         await self.world.close()
+
+
+class WholeCronJobOrg(OnWorld, CronJobOrg):
+    """cron-job.org's API on a world."""
+
+
+class Whole(OnWorld, Dkron):
+    """Dkron's API on a world."""
 
     async def job(self, name: str = "job") -> dict[str, Any]:
         found: dict[str, Any] = (await self.get(f"/jobs/{name}")).json

@@ -1,21 +1,8 @@
 """The gateway's errors in Dkron's words: plain text after a create or an update, an empty body for all else."""
 
-from crontask_gateway.errors import (
-    Broken,
-    Conflict,
-    Forbidden,
-    GatewayError,
-    Invalid,
-    Paused,
-    TooLarge,
-    TooMany,
-    TooSlow,
-    Unauthorised,
-    Unavailable,
-    Unknown,
-    Unsupported,
-)
+from crontask_gateway.errors import Broken, Conflict, Forbidden, GatewayError, Unauthorised, Unknown
 from crontask_gateway.http import Reply
+from crontask_gateway.refusals import Statuses, retry_after, status_of
 
 PAUSED = "New job submissions are currently paused"
 PLAIN = ("Content-Type", "text/plain; charset=utf-8")
@@ -26,20 +13,8 @@ class Told(Unknown):
     """Unknown, with the reason in the body: a missing parent, a job that cannot be run or deleted."""
 
 
-_STATUSES: tuple[tuple[type[GatewayError], int], ...] = (
-    (Unknown, 404),
-    (Invalid, 400),
-    (Conflict, 500),
-    (Unauthorised, 401),
-    (Forbidden, 403),
-    (TooMany, 429),
-    (TooLarge, 413),
-    (TooSlow, 408),
-    (Unsupported, 501),
-    (Paused, 503),
-    (Unavailable, 503),
-    (Broken, 500),
-)
+_STATUSES: Statuses = {Conflict: 500}
+"""Others than usual."""
 _LONGEST = 2_000
 """Characters of a text; some hold what the client has sent."""
 _SILENT = (Unauthorised, Forbidden, Broken)
@@ -48,11 +23,9 @@ _SILENT = (Unauthorised, Forbidden, Broken)
 
 def render(error: GatewayError) -> Reply:
     """The reply: status, a text or nothing, and what a client needs to go on."""
-    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+    status = status_of(error, _STATUSES)
     silent = isinstance(error, _SILENT) or type(error) is Unknown
     reply = Reply(status) if silent else Reply(status, error.message[:_LONGEST].encode(errors="replace"), (PLAIN,))
     if isinstance(error, Unauthorised):
         return reply.having(CHALLENGE)
-    if isinstance(error, (TooMany, Unavailable)) and error.retry_after is not None:
-        return reply.having(("Retry-After", str(max(1, round(error.retry_after)))))
-    return reply
+    return reply.having(*retry_after(error))

@@ -226,6 +226,7 @@ async def test_a_body_goes_with_four_methods_only_and_is_never_lost(number: int)
 
 
 TEXTS = st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=30).map(str.strip)
+HUSHED = st.one_of(st.just(""), TEXTS.map(lambda text: f"hush-{text}"))
 URLS = st.one_of(
     st.sampled_from([URL, "", "http://u:p@h/", "x", "http://a/%cjo:unixtime%$$(A)"]),
     TEXTS.map(lambda text: f"http://a.example/{text}".strip()),
@@ -272,7 +273,7 @@ JOBS = st.fixed_dictionaries(
                 "wdays": sets(0, 6),
             },
         ),
-        "auth": st.fixed_dictionaries({}, optional={"enable": st.booleans(), "user": TEXTS, "password": TEXTS}),
+        "auth": st.fixed_dictionaries({}, optional={"enable": st.booleans(), "user": HUSHED, "password": HUSHED}),
         "notification": st.fixed_dictionaries(
             {},
             optional={"onFailure": st.booleans(), "onFailureCount": st.integers(1, 10**6), "onDisable": st.booleans()},
@@ -303,7 +304,5 @@ async def test_whatever_a_client_writes_it_reads_back(jobs: list[dict[str, Any]]
         assert shown | {"nextExecution": 0} == wanted | {"nextExecution": 0}
         spec = await gateway.spec(ident)
         TaskSpec.model_validate(spec)
-        for name in ("user", "password"):
-            secret = job.get("auth", {}).get(name, "")
-            assert len(secret) < 6 or secret not in str(spec)
+        assert "hush-" not in str(spec)
     assert {**shown, "jobId": 0} == {**(await gateway.details(await gateway.made(**shown))), "jobId": 0}
