@@ -14,7 +14,7 @@ from typing import Any
 
 from crontask_core.names import GROUP, Key
 from crontask_gateway import documents
-from crontask_gateway.naming import Scope, naming_of
+from crontask_gateway.naming import Foreign, Naming, Scope, naming_of
 from crontask_gateway.store import Job
 
 Object = dict[str, Any]
@@ -38,6 +38,19 @@ def job_of(body: Object) -> Job | None:
     naming = naming_of(meta)
     if naming is None or "deletionTimestamp" in meta:
         return None
+    return _job(body, naming)
+
+
+def foreign_of(body: Object) -> Job | None:
+    """A CronTask that no dialect has made, in the form of a job; None for one that is being deleted."""
+    meta = body["metadata"]
+    if "deletionTimestamp" in meta:
+        return None
+    return _job(body, Foreign(Scope(meta["namespace"], ""), meta["name"]))
+
+
+def _job(body: Object, naming: Naming) -> Job:
+    meta = body["metadata"]
     return Job(
         naming=naming,
         spec=body.get("spec") or {},
@@ -59,6 +72,8 @@ class Held:
     uid: str
     job: Job | None
     """None for one that is nobody's job, or is being deleted."""
+    foreign: Job | None
+    """The task of one that is nobody's job, where such are kept."""
     forgotten: int
     """Ended runs up to this version do not count any more."""
     doubtful: bool
@@ -67,15 +82,16 @@ class Held:
     """Whether a Secret belongs to it."""
 
 
-def held_of(body: Object) -> Held:
-    """Reads a CronTask. An annotation that somebody has broken counts as none."""
-    meta = body["metadata"]
+def held_of(body: Object, *, others: bool = False) -> Held:
+    """Reads a CronTask. An annotation that somebody has broken counts as none; `others`: tasks of nobody are kept."""
+    meta, job = body["metadata"], job_of(body)
     marks = meta.get("annotations") or {}
     forgotten = marks.get(ANNOTATION_FORGOTTEN, "")
     return Held(
         version_of(body),
         meta["uid"],
-        job_of(body),
+        job,
+        foreign_of(body) if others and job is None else None,
         int(forgotten) if forgotten.isascii() and forgotten.isdigit() and len(forgotten) < 20 else 0,
         ANNOTATION_REMOVING in marks,
         ANNOTATION_SECRET in marks,
@@ -85,7 +101,11 @@ def held_of(body: Object) -> Held:
 class Jobs:
     """The jobs of all dialects in a namespace. A `Follower` of its CronTasks."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, others: bool = False) -> None:
+        """`others`: tasks that no dialect has made are kept as well."""
+        self._others = others
+        self._sorted_others: dict[str, tuple[Job, ...]] = {}
+        """By dialect: the tasks that are not its jobs."""
         self._held: dict[Key, Held] = {}
         self._scopes: dict[Scope, dict[Key, Job]] = {}
         self._sorted: dict[Scope, tuple[Job, ...]] = {}
@@ -107,12 +127,22 @@ class Jobs:
             self._sorted[scope] = tuple(sorted(jobs, key=lambda job: job.id))
         return self._sorted[scope]
 
+    def besides(self, dialect: str) -> Sequence[Job]:
+        """All tasks that are no jobs of a dialect, sorted by their objects' names; none unless `others` are kept."""
+        if not self._others:
+            return ()
+        if dialect not in self._sorted_others:
+            known = (held.job or held.foreign for held in self._held.values())
+            found = (job for job in known if job is not None and job.naming.scope.dialect != dialect)
+            self._sorted_others[dialect] = tuple(sorted(found, key=lambda job: job.key))
+        return self._sorted_others[dialect]
+
     def __len__(self) -> int:
         return len(self._held)
 
     def learn(self, body: Object) -> Held:
         """The object as the API server has answered or told it; returns it read."""
-        meta, held = body["metadata"], held_of(body)
+        meta, held = body["metadata"], held_of(body, others=self._others)
         key = Key(meta["namespace"], meta["name"])
         known = self._held.get(key)
         if held.uid not in self._deleted and (known is None or known.version < held.version):
@@ -157,6 +187,7 @@ class Jobs:
 
     def _keep(self, key: Key, held: Held) -> None:
         self._held[key] = held
+        self._sorted_others.clear()
         if held.doubtful:
             self.doubtful.add(key)
         if held.job is not None:
@@ -165,6 +196,7 @@ class Jobs:
 
     def _drop(self, key: Key) -> None:
         held = self._held.pop(key, None)
+        self._sorted_others.clear()
         self.doubtful.discard(key)
         if held is not None and held.job is not None:
             del self._scopes[held.job.naming.scope][key]

@@ -23,5 +23,7 @@ class Deps:
     """What this replica of the gateway is called, where a system names the server that answers."""
     version: str = ""
     """The gateway's version."""
+    others: bool = False
+    """Whether tasks that were not made by the dialect's API are shown."""
     kinship: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by who looks at other jobs and then writes one, where the outcome rests on what was seen."""

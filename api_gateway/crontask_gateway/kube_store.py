@@ -88,6 +88,11 @@ class KubeStore:
                 await _gathered(self._tasks.look(key) for key in list(jobs.doubtful))
         return jobs.of(scope)
 
+    async def others(self, scope: Scope) -> Sequence[Job]:
+        """See `Store`."""
+        await self._fresh(scope.namespace, TASKS.plural)
+        return self._jobs[scope.namespace].besides(scope.dialect)
+
     async def remove(self, key: Key) -> Job:
         """See `Store`."""
         await self._fresh(key.namespace, TASKS.plural)
@@ -209,9 +214,10 @@ class KubeStore:
             with translated():
                 await self._tasks.look(key)
         held = jobs.get(key)
-        if held is None or held.job is None:
+        job = (held.job or held.foreign) if held else None
+        if held is None or job is None:
             raise unknown(key)
-        return held, held.job
+        return held, job
 
     async def _body(self, key: Key) -> Object | None:
         """An ended run, whole; None where it has been deleted meanwhile. Raises KubeError."""

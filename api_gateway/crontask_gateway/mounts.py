@@ -51,6 +51,7 @@ def mounted(
         clock=clock,
         access=access(dialect.name, mount, ring),
         options=_options(dialect, mount.options),
+        others=mount.others,
         node=node,
         version=version,
     )
@@ -114,6 +115,8 @@ def _options(dialect: Dialect, told: Mapping[str, Any]) -> Any:
 
 def _check(dialect: Dialect, mount: MountSettings, settings: Settings) -> None:
     path = f"dialects.{dialect.name}"
+    if mount.others and not dialect.shows_others:
+        raise FieldError(f"{path}.others", mount.others, "is nothing that this dialect can do", "remove it")
     if mount.prefix and not settings.common_address:
         raise FieldError(f"{path}.prefix", mount.prefix, "is served nowhere", "set commonAddress, or remove prefix")
     if mount.port == 0 and not mount.prefix:

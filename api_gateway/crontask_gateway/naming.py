@@ -85,6 +85,16 @@ class Naming:
         return {} if _fits_label(self.id) else {ANNOTATION_ID: self.id}
 
 
+@dataclass(frozen=True)
+class Foreign(Naming):
+    """A task that no dialect has made: its id is its object's name, and its scope has no dialect."""
+
+    @property
+    def name(self) -> str:
+        """The name of the task."""
+        return self.id
+
+
 def naming_of(metadata: Mapping[str, Any]) -> Naming | None:
     """Whose job an object is, by its metadata; None for one that is no dialect's, or bears a name that is not its own.
 

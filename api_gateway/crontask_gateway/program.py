@@ -47,6 +47,7 @@ class Gateway:
             identity=identity,
             cache_bytes=settings.cache_bytes,
             api_keys=any(mount.api_keys for _, mount in mounts),
+            others=namespaces([(dialect, mount) for dialect, mount in mounts if mount.others]),
         )
         self._management = Management(ready=self.problem, metrics=self._exposition)
         limits = Limits(settings.body_bytes, settings.body_seconds, settings.request_seconds)

@@ -5,7 +5,7 @@ that are served, and joins anew should it ever lapse (`peers.py`).
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import structlog
 
@@ -44,17 +44,23 @@ class Replica:
         identity: str,
         cache_bytes: int,
         api_keys: bool = False,
+        others: Collection[str] = (),
         pace: Pace | None = None,
     ) -> None:
-        """`api_keys`: whether the Secrets with API keys beside the Leases are watched."""
+        """`api_keys`: whether the Secrets with API keys beside the Leases are watched. `others`: the
+        namespaces of which all tasks are followed, whoever has made them.
+        """
         self._api, self._clock = api, clock
         self.ring, self._api_keys, self._lease_namespace = KeyRing(), api_keys, lease_namespace
         self._ring_told = not api_keys
         """Whether the keys have been listed."""
         self._prefixes = tuple(f"{dialect}-" for dialect in dialects)
         bodies = Bodies(cache_bytes)
-        self._jobs = {name: Jobs() for name in namespaces}
-        self._runs = {name: Runs(bodies, self._may_be_ours) for name in namespaces}
+        self._others = frozenset(others)
+        self._jobs = {name: Jobs(others=name in self._others) for name in namespaces}
+        self._runs = {
+            name: Runs(bodies) if name in self._others else Runs(bodies, self._may_be_ours) for name in namespaces
+        }
         self._leases = LeaseWatch(api, lease_namespace)
         places = tuple(Place(each.plural, name) for name in namespaces for each in (TASKS, EXECUTIONS))
         pace = pace or Pace()
@@ -115,7 +121,7 @@ class Replica:
             self._jobs[namespace],
             clock=self._clock,
             namespace=namespace,
-            label_selector=LABEL_DIALECT,
+            label_selector=None if namespace in self._others else LABEL_DIALECT,
             reached=progress[Place(TASKS.plural, namespace)].advance,
         )
         executions = Reflector(

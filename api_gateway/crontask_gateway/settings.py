@@ -104,6 +104,8 @@ class MountSettings(_Model):
     tokens: tuple[TokenSettings, ...] = ()
     api_keys: bool = False
     """Let those in who show an API key of a Secret beside the Leases (`kubectl crontask apikey`)."""
+    others: bool = False
+    """Show the tasks of its namespaces that were not made by its API as well, where the dialect can: read-only."""
     rate: RateSettings | None = None
     options: dict[str, Any] = {}
     """The dialect's own settings (its README)."""

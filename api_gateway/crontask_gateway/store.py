@@ -147,6 +147,13 @@ class Store(Protocol):
         """The jobs of a scope, sorted by id (code points)."""
         ...
 
+    async def others(self, scope: Scope) -> Sequence[Job]:
+        """The tasks of a scope's namespace that are no jobs of its dialect, by their objects' names.
+
+        They can be described, and their runs read; none of this API may write them. Empty unless the mount shows them.
+        """
+        ...
+
     async def change(self, key: Key, change: Callable[[Job], Change | None]) -> Job:
         """The job after the change, or as it is where that is None. Raises as `put`, and Unknown."""
         ...

@@ -46,7 +46,15 @@ class Answer:
 class Served:
     """A dialect on its own port and under a prefix of the common one; `stage` plays operator and kubectl."""
 
-    def __init__(self, dialect: Dialect, stage: Stage | None = None, *, access: Access = OPEN, **options: Any) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        stage: Stage | None = None,
+        *,
+        access: Access = OPEN,
+        others: bool = False,
+        **options: Any,
+    ) -> None:
         self.stage: Stage = stage or MemoryStage()
         clock = self.stage.clock
         deps = Deps(
@@ -56,6 +64,7 @@ class Served:
             options=dialect.options.model_validate(options),
             node="gw",
             version="1.2.3",
+            others=others,
         )
         self._dialect, self._metrics, self._mounted = dialect, Metrics(), Mounted(dialect, deps, Gate())
         self._app = App(limits=Limits(16_777_216, 5.0, 5.0), metrics=self._metrics, clock=clock)

@@ -51,6 +51,10 @@ class MemoryStore:
     async def jobs(self, scope: Scope) -> Sequence[Job]:
         return sorted((job for job in self._jobs.values() if job.naming.scope == scope), key=lambda job: job.id)
 
+    async def others(self, scope: Scope) -> Sequence[Job]:
+        found = (job for job in self._jobs.values() if job.key.namespace == scope.namespace)
+        return sorted((job for job in found if job.naming.scope.dialect != scope.dialect), key=lambda job: job.key)
+
     async def change(self, key: Key, change: Callable[[Job], Change | None]) -> Job:
         was = await self.describe(key)
         wanted = change(was)

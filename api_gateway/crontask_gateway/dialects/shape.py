@@ -157,6 +157,8 @@ class Dialect:
     """The longest body that is read."""
     quota: Callable[[Request, Route], Awaitable[None]] = _free
     """Counts a request whose principal is known. Raises TooMany."""
+    shows_others: bool = False
+    """Whether it can show tasks that were not made by its API."""
     first: Callable[[Facts], Reply | None] = _nothing
     """Answers before all checks (preflights), or None."""
     finish: Callable[[Facts, Reply, Deps, bool], Reply] = _unchanged

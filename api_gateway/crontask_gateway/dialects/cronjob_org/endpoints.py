@@ -34,7 +34,7 @@ async def update_job(request: Request) -> Reply:
 
 async def delete_job(request: Request) -> Reply:
     """Deletes a job with its history."""
-    await request.deps.store.remove(steps.naming_of(request).key)
+    await request.deps.store.remove((await steps.own_job_of(request)).key)
     return steps.answered(steps.EMPTY)
 
 

@@ -9,18 +9,19 @@ import orjson
 from crontask_gateway.dialects.cronjob_org import extras
 from crontask_gateway.dialects.cronjob_org.calls import URL
 from crontask_gateway.dialects.cronjob_org.translate import (
+    OTHERS_FROM,
     fields_of,
     from_execution,
     from_task,
     is_held,
+    number_of,
     to_change,
     to_task,
 )
 from crontask_gateway.dialects.cronjob_org.wire import ExecutionOut, JobIn, JobOut
 from crontask_gateway.dialects.shape import Request
-from crontask_gateway.errors import Conflict, Invalid
+from crontask_gateway.errors import Conflict, Forbidden, Invalid, Unknown
 from crontask_gateway.http import Reply
-from crontask_gateway.naming import Naming
 from crontask_gateway.store import Change, Job, Run
 
 JSON = ("Content-Type", "application/json")
@@ -46,14 +47,28 @@ def payload(request: Request) -> bytes:
     return request.facts.body if request.facts.headers.get("content-type") in TYPES else b""
 
 
-def naming_of(request: Request) -> Naming:
-    """The job of the path; leading zeros are none of its number."""
-    return request.naming(str(int(request.params["job"])))
-
-
 async def job_of(request: Request) -> Job:
-    """The job of the path. Raises Unknown."""
-    return await request.deps.store.describe(naming_of(request).key)
+    """The job of the path; leading zeros are none of its number. Raises Unknown."""
+    number = int(request.params["job"])
+    if number < OTHERS_FROM:
+        return await request.deps.store.describe(request.naming(str(number)).key)
+    found = next((job for job in await others(request) if number_of(job) == number), None)
+    if found is None:
+        raise Unknown(f"there is no job {number}")
+    return found
+
+
+async def own_job_of(request: Request) -> Job:
+    """The job of the path, to be changed. Raises Unknown, and Forbidden for one that is only shown."""
+    job = await job_of(request)
+    if number_of(job) >= OTHERS_FROM:
+        raise Forbidden(f"the task {job.key} was not made by this API and is only shown; change it with kubectl")
+    return job
+
+
+async def others(request: Request) -> Sequence[Job]:
+    """The tasks that were not made here, where they are shown."""
+    return await request.deps.store.others(request.scope) if request.deps.others else ()
 
 
 async def held_of(request: Request, job: Job, *members: str) -> Mapping[str, bytes]:
@@ -71,7 +86,7 @@ async def shown(request: Request, job: Job, *members: str) -> JobOut:
 async def all_shown(request: Request) -> list[JobOut]:
     """All jobs: enabled ones first, then by status and URL, as upstream sorts them."""
     found: list[JobOut] = []
-    jobs = await request.deps.store.jobs(request.scope)
+    jobs = [*await request.deps.store.jobs(request.scope), *await others(request)]
     for start in range(0, len(jobs), AT_ONCE):
         found += await asyncio.gather(*(shown(request, job, URL) for job in jobs[start : start + AT_ONCE]))
     return sorted(found, key=lambda job: (not job.fields.enabled, job.last_status, job.fields.url.encode()))
@@ -105,7 +120,7 @@ async def patch(request: Request, job: JobIn) -> Job:
     _check(job)
     store, options, now = request.deps.store, request.deps.options, request.deps.clock.now()
     for _ in range(TRIES):
-        was = await job_of(request)
+        was = await own_job_of(request)
         held = await held_of(request, was)
 
         def change(current: Job) -> Change | None:
@@ -134,7 +149,7 @@ async def leave_folder(request: Request, folder: int) -> None:
 def items(job: Job, runs: Sequence[Run]) -> list[ExecutionOut]:
     """The history items of a job's runs, newest first."""
     ended = [run for run in runs if run.ended and run.status.get("startedAt")]
-    found = [from_execution(run, int(job.id)) for run in reversed(ended)]
+    found = [from_execution(run, number_of(job)) for run in reversed(ended)]
     return sorted(found, key=lambda item: item.date, reverse=True)
 
 

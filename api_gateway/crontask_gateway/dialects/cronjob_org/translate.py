@@ -8,6 +8,7 @@ change writes what it changes and nothing else, so what the service has no words
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 from crontask_gateway.dialects.cronjob_org import schedule
@@ -21,9 +22,12 @@ from crontask_gateway.store import Change, Job
 from crontask_gateway.upcoming import reckoned
 from crontask_gateway.ways import with_ways
 
-__all__ = ["Options", "fields_of", "from_execution", "from_task", "is_held", "to_change", "to_task"]
+__all__ = ["Options", "fields_of", "from_execution", "from_task", "is_held", "number_of", "to_change", "to_task"]
 
 Body = dict[str, Any]
+NAME = "cronjob-org"
+OTHERS_FROM = 1_000_000_000
+"""Numbers of tasks that were not made here begin with this one, and fit 31 bits."""
 _PARTS = (
     (("url", "request_method"), ("url", "method")),
     (("headers",), ("headers",)),
@@ -83,7 +87,7 @@ def from_task(job: Job, fields: Fields, now: datetime) -> JobOut:
     last = job.status.get("lastExecution") or {}
     begun, ended = _at(last.get("startedAt")), _at(last.get("finishedAt"))
     return JobOut(
-        job_id=int(job.id),
+        job_id=number_of(job),
         fields=fields,
         last_status=status_of(last.get("phase"), last.get("reason"), (job.spec.get("http") or {}).get("url")),
         last_duration=max(0, round((ended - begun).total_seconds() * 1000)) if begun and ended else 0,
@@ -92,9 +96,16 @@ def from_task(job: Job, fields: Fields, now: datetime) -> JobOut:
     )
 
 
+def number_of(job: Job) -> int:
+    """The job's number; of a task that was not made here one of the others' range, drawn from its uid."""
+    if _is_own(job):
+        return int(job.id)
+    return OTHERS_FROM + int.from_bytes(blake2b(job.uid.encode(), digest_size=8).digest()) % OTHERS_FROM
+
+
 def is_held(job: Job, *members: str) -> bool:
     """Whether one of these members (`URL` …; without any, whatever) is in the job's Secret."""
-    held = job.document.get("held")
+    held = job.document.get("held") if _is_own(job) else None
     return isinstance(held, list) and (any(each in held for each in members) if members else bool(held))
 
 
@@ -247,13 +258,20 @@ def _told_of(was: Job | None) -> list[str]:
     return found if isinstance(found, list) else []
 
 
+def _is_own(job: Job) -> bool:
+    return job.naming.scope.dialect == NAME
+
+
 def _words(job: Job) -> Body:
+    """What the document says; the title of a task that was not made here is its object's name."""
+    if not _is_own(job):
+        return {"title": job.key.name}
     found = job.document.get("job")
     return {**found} if isinstance(found, dict) else {}
 
 
 def _held(job: Job) -> frozenset[str]:
-    found = job.document.get("held")
+    found = job.document.get("held") if _is_own(job) else None
     return frozenset(found) if isinstance(found, list) else frozenset()
 
 
