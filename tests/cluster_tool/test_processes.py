@@ -95,7 +95,8 @@ def test_a_program_that_is_too_slow_is_told_with_a_remedy(state: State) -> None:
 
 def test_the_child_of_a_program_that_waits_for_it_is_the_one_recorded(state: State) -> None:
     pid = processes.start(state, "forked", ["sh", "-c", "sleep 60; true"], ENV, forks=True)
-    assert Path(f"/proc/{pid}/comm").read_text() == "sleep\n"
+    # Right after its birth it still has the shell's name.
+    assert processes.until(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n", 10)
 
 
 def test_a_failed_first_up_leaves_nothing(

@@ -4,7 +4,7 @@ from crontask_gateway.dialects.cronjob_org import auth, errors, headers, quotas
 from crontask_gateway.dialects.cronjob_org.options import Options
 from crontask_gateway.dialects.cronjob_org.routes import ROUTES
 from crontask_gateway.dialects.cronjob_org.schemas import SCHEMAS, SECURITY
-from crontask_gateway.dialects.cronjob_org.translate import NAME
+from crontask_gateway.dialects.cronjob_org.words import NAME
 from crontask_gateway.dialects.shape import Dialect, Misses
 from crontask_gateway.http import Reply
 

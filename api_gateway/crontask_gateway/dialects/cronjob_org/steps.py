@@ -8,17 +8,9 @@ import orjson
 
 from crontask_gateway.dialects.cronjob_org import extras
 from crontask_gateway.dialects.cronjob_org.calls import URL
-from crontask_gateway.dialects.cronjob_org.translate import (
-    OTHERS_FROM,
-    fields_of,
-    from_execution,
-    from_task,
-    is_held,
-    number_of,
-    to_change,
-    to_task,
-)
+from crontask_gateway.dialects.cronjob_org.translate import from_execution, from_task, to_change, to_task
 from crontask_gateway.dialects.cronjob_org.wire import ExecutionOut, JobIn, JobOut
+from crontask_gateway.dialects.cronjob_org.words import OTHERS_FROM, fields_of, is_held, number_of
 from crontask_gateway.dialects.shape import Request
 from crontask_gateway.errors import Conflict, Forbidden, Invalid, Unknown
 from crontask_gateway.http import Reply
