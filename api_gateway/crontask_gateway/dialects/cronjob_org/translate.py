@@ -1,4 +1,4 @@
-"""A job of cron-job.org as a CronTask and back; `words.py` reads it, `calls.py` has its request, `outcomes.py` its history.
+"""A job of cron-job.org as a CronTask and back; `words.py` reads it, `calls.py` has its request.
 
 What runs, and when, stands in the spec. A change writes what it changes and nothing
 else, so what the service has no words for stays.
@@ -61,10 +61,10 @@ def to_task(
 
 def to_change(was: Job, *, folder: int) -> Change:
     """The same job in another folder."""
-    words = {name: value for name, value in words(was).items() if name != "folder_id"}
-    words |= {"folder_id": folder} if folder else {}
+    told = {name: value for name, value in words(was).items() if name != "folder_id"}
+    told |= {"folder_id": folder} if folder else {}
     document = {name: value for name, value in was.document.items() if name != "job"}
-    return Change(spec=dict(was.spec), document=document | ({"job": words} if words else {}), secrets=None)
+    return Change(spec=dict(was.spec), document=document | ({"job": told} if told else {}), secrets=None)
 
 
 def from_task(job: Job, fields: Fields, now: datetime) -> JobOut:
