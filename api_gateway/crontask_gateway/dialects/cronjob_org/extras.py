@@ -29,7 +29,10 @@ def title_of(body: bytes) -> str:
     """The title in the body of a request about a folder. Raises Invalid."""
     folder = body_of(body).get("folder")
     if not isinstance(folder, Mapping) or folder.get("title") is None:
-        raise Invalid("the body holds no folder.title; write {'folder': {'title': …}} as application/json", "folder")
+        raise Invalid(
+            'the body holds no folder.title; send {"folder": {"title": "..."}} with Content-Type: application/json',
+            "folder",
+        )
     title = text(folder["title"], "folder.title", _BYTES).strip()
     if not title or len(title) > MAX_TITLE:
         raise Invalid(f"folder.title has {len(title)} characters; write 1 to {MAX_TITLE}", "folder.title")

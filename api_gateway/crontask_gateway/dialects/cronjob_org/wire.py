@@ -74,7 +74,9 @@ class JobIn:
         """The `job` in a request's body. Raises Invalid where there is none, and for wrong types."""
         job = body_of(body).get("job")
         if not isinstance(job, dict):
-            raise Invalid("the body holds no object job; write {'job': {…}} as application/json", "job")
+            raise Invalid(
+                'the body holds no object job; send {"job": {...}} with Content-Type: application/json', "job"
+            )
         schedule, auth = member(job, "schedule", "job.schedule"), member(job, "auth", "job.auth")
         notification = member(job, "notification", "job.notification")
         extended = member(job, "extendedData", "job.extendedData")
