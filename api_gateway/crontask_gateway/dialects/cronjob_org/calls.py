@@ -32,6 +32,9 @@ FORM = "application/x-www-form-urlencoded"
 """What curl says of a body of which nobody has said anything."""
 URL, AUTH, BODY = "url", "auth", "body"
 """Which members are kept in the job's Secret (`Call.held`), besides headers."""
+MAX_PHASE = 300
+"""Seconds that the spec gives the look-up, the connection and the handshake at most."""
+_PHASES = ("lookupSeconds", "connectSeconds", "tlsSeconds")
 MAX_VALUE = 8_192
 """Characters of a header's value in a spec."""
 
@@ -106,7 +109,7 @@ def call(bare: Fields, held: frozenset[str], secret: str, options: Options) -> B
         "headers": [{"name": "User-Agent", "value": reference(options.user_agent)}, *_headers(bare, secret)],
         "followRedirects": False,
         "success": {"codes": ["200-299"], "redirects": bare.redirect_success},
-        "timeouts": dict.fromkeys(("lookupSeconds", "connectSeconds", "tlsSeconds", "firstByteSeconds"), seconds),
+        "timeouts": dict.fromkeys(_PHASES, min(seconds, MAX_PHASE)) | {"firstByteSeconds": seconds},
         "maxResponseBytes": options.response_bytes,
     }
     if method in WITH_BODY:

@@ -48,6 +48,21 @@ async def test_what_runs_and_when_stands_in_the_spec() -> None:
     assert set(call["timeouts"].values()) == {12}
 
 
+@pytest.mark.parametrize(
+    ("asked", "most", "seconds", "phase"),
+    [(12, 30, 12, 12), (600, 30, 30, 30), (-1, 3600, 3600, 300), (400, 3600, 400, 300)],
+)
+async def test_how_long_a_call_may_take(asked: int, most: int, seconds: int, phase: int) -> None:
+    gateway = CronJobOrg(timeoutSeconds=most)
+    ident = await gateway.made(requestTimeout=asked)
+    spec = await gateway.spec(ident)
+    assert spec["timeoutSeconds"] == seconds
+    assert spec["http"]["timeouts"] == {
+        "lookupSeconds": phase, "connectSeconds": phase, "tlsSeconds": phase, "firstByteSeconds": seconds,
+    }  # fmt: skip
+    assert (await gateway.details(ident))["requestTimeout"] == asked
+
+
 async def test_no_credential_stands_in_the_spec_the_document_or_a_summary() -> None:
     gateway = CronJobOrg()
     ident = await gateway.made(**SECRETS)
