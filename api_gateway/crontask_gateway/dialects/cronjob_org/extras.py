@@ -19,10 +19,9 @@ MAX_FOLDERS = 500
 _BYTES = 512
 
 
-def next_id(note: Note, taken: Iterable[str]) -> Note:
+def next_id(note: Note, taken: Iterable[int]) -> Note:
     """The note after another job has got its number, which is in `last`; no number is given twice."""
-    known = max((int(each) for each in taken if each.isascii() and each.isdigit()), default=0)
-    return {"last": max(_number(note, "last"), known) + 1}
+    return {"last": max(_number(note, "last"), *taken, 0) + 1}
 
 
 def title_of(body: bytes) -> str:
@@ -87,7 +86,8 @@ def _note(titles: Mapping[int, str], last: int) -> Note:
 
 def _titles(note: Note) -> dict[int, str]:
     told = note.get("titles")
-    return {int(ident): str(title) for ident, title in told.items()} if isinstance(told, dict) else {}
+    known = told.items() if isinstance(told, dict) else ()
+    return {int(ident): str(title) for ident, title in known if ident.isascii() and ident.isdigit()}
 
 
 def _number(note: Note, name: str) -> int:

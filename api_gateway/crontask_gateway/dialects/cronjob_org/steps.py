@@ -10,7 +10,7 @@ from crontask_gateway.dialects.cronjob_org import extras
 from crontask_gateway.dialects.cronjob_org.calls import URL
 from crontask_gateway.dialects.cronjob_org.translate import from_execution, from_task, to_change, to_task
 from crontask_gateway.dialects.cronjob_org.wire import ExecutionOut, JobIn, JobOut
-from crontask_gateway.dialects.cronjob_org.words import OTHERS_FROM, fields_of, is_held, number_of
+from crontask_gateway.dialects.cronjob_org.words import OTHERS_FROM, fields_of, is_held, is_numbered, number_of, words
 from crontask_gateway.dialects.shape import Request
 from crontask_gateway.errors import Conflict, Forbidden, Invalid, Unknown
 from crontask_gateway.http import Reply
@@ -42,7 +42,7 @@ def payload(request: Request) -> bytes:
 async def job_of(request: Request) -> Job:
     """The job of the path; leading zeros are none of its number. Raises Unknown."""
     number = int(request.params["job"])
-    if number < OTHERS_FROM:
+    if 0 < number < OTHERS_FROM:
         return await request.deps.store.describe(request.naming(str(number)).key)
     found = next((job for job in await others(request) if number_of(job) == number), None)
     if found is None:
@@ -56,6 +56,11 @@ async def own_job_of(request: Request) -> Job:
     if number_of(job) >= OTHERS_FROM:
         raise Forbidden(f"the task {job.key} was not made by this API and is only shown; change it with kubectl")
     return job
+
+
+async def own_jobs(request: Request) -> list[Job]:
+    """The jobs that were made here."""
+    return [job for job in await request.deps.store.jobs(request.scope) if is_numbered(job)]
 
 
 async def others(request: Request) -> Sequence[Job]:
@@ -78,7 +83,7 @@ async def shown(request: Request, job: Job, *members: str) -> JobOut:
 async def all_shown(request: Request) -> list[JobOut]:
     """All jobs: enabled ones first, then by status and URL, as upstream sorts them."""
     found: list[JobOut] = []
-    jobs = [*await request.deps.store.jobs(request.scope), *await others(request)]
+    jobs = [*await own_jobs(request), *await others(request)]
     for start in range(0, len(jobs), AT_ONCE):
         found += await asyncio.gather(*(shown(request, job, URL) for job in jobs[start : start + AT_ONCE]))
     return sorted(found, key=lambda job: (not job.fields.enabled, job.last_status, job.fields.url.encode()))
@@ -91,7 +96,7 @@ async def create(request: Request, job: JobIn) -> Job:
         raise Invalid("job.url is missing; every job needs one", "job.url")
     store, options, now = request.deps.store, request.deps.options, request.deps.clock.now()
     for _ in range(TRIES):
-        taken = [each.id for each in await store.jobs(request.scope)]
+        taken = [int(each.id) for each in await own_jobs(request)]
         note = await store.change_note(request.scope, extras.IDS, lambda was: extras.next_id(was, taken))  # noqa: B023
         naming = request.naming(str(note["last"]))
 
@@ -133,7 +138,7 @@ async def leave_folder(request: Request, folder: int) -> None:
     def change(was: Job) -> Change | None:
         return to_change(was, folder=0) if _folder(was) == folder else None
 
-    for job in await request.deps.store.jobs(request.scope):
+    for job in await own_jobs(request):
         if _folder(job) == folder:
             await request.deps.store.change(job.key, change)
 
@@ -146,8 +151,8 @@ def items(job: Job, runs: Sequence[Run]) -> list[ExecutionOut]:
 
 
 def _folder(job: Job) -> int:
-    words = job.document.get("job")
-    return words.get("folder_id", 0) if isinstance(words, dict) else 0
+    found: int = words(job).get("folder_id", 0)
+    return found
 
 
 def _check(job: JobIn) -> None:

@@ -4,6 +4,7 @@ The document keeps only what the spec does not tell, and each of its words is sh
 as long as the spec holds what it was translated to: an edit by kubectl shows.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from hashlib import blake2b
@@ -20,6 +21,7 @@ Body = dict[str, Any]
 NAME = "cronjob-org"
 OTHERS_FROM = 1_000_000_000
 """Numbers of tasks that were not made here begin with this one, and fit 31 bits."""
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _PARTS = (
     (("url", "request_method"), ("url", "method")),
     (("headers",), ("headers",)),
@@ -29,6 +31,7 @@ _PARTS = (
 """Members of a job, and the fields of the call that they make."""
 _OF_SPEC = frozenset({"enabled", "save_responses", "redirect_success", "timezone", *SETS})
 """Members that the spec tells as they are."""
+_DEFAULTS = asdict(Fields())
 _ELSEWHERE = frozenset({"auth_user", "auth_password"})
 """Members that the Secret holds."""
 
@@ -60,7 +63,21 @@ def words(job: Job) -> Body:
     if not _is_own(job):
         return {"title": job.key.name}
     found = job.document.get("job")
-    return {**found} if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: value for name, value in found.items() if name in _DEFAULTS and _fits(value, _DEFAULTS[name])}
+
+
+def _fits(value: Any, default: Any) -> bool:
+    """Whether a word is of its member's type: somebody may have edited the annotation."""
+    if isinstance(default, dict):
+        return isinstance(value, dict) and all(held is None or isinstance(held, str) for held in value.values())
+    return type(value) is type(default)
+
+
+def is_numbered(job: Job) -> bool:
+    """Whether an own job has a number as this API gives them; what kubectl has labelled otherwise is no job here."""
+    return _NUMBER.fullmatch(job.id) is not None
 
 
 def unsaid(spec: Body, bare: Fields, naming: Naming, options: Options) -> Body:
@@ -73,7 +90,7 @@ def unsaid(spec: Body, bare: Fields, naming: Naming, options: Options) -> Body:
 def _read(spec: Body, words: Body, held: frozenset[str], naming: Naming, options: Options) -> Fields:
     """The job without credentials: the client's words where the spec is what they were translated to."""
     alone = _alone(spec, naming, options)
-    kept = replace(alone, **{n: value for n, value in words.items() if n in Fields.__dataclass_fields__})
+    kept = replace(alone, **words)
     made, http = call(kept, held, naming.name, options), spec.get("http") or {}
     told: Body = {}
     for members, of_call in _PARTS:

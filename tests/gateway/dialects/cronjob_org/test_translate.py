@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crontask_core.model import TaskSpec
+from crontask_gateway.store import Change
 
 SECRETS = {
     "url": "https://robot:p%40ss-of-url@a.example/x",
@@ -187,6 +188,37 @@ async def test_each_change_begins_the_count_of_failures_anew_and_none_switches_a
     await gateway.changed(ident, title="x")
     assert (await gateway.spec(ident))["suspend"] is True
     assert (await gateway.changed(ident, enabled=True))["enabled"] is True
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"job": "x"},
+        {"job": {"headers": "x", "folder_id": "y", "title": 3, "expires_at": None, "request_method": 99.5, "odd": 1}},
+        {"job": {"headers": {"X": 1}}, "held": {"a": 1}, "told": 5},
+        {"held": ["url", "auth"]},
+    ],
+)
+async def test_a_document_that_somebody_has_broken_stops_nothing(document: dict[str, Any]) -> None:
+    gateway = CronJobOrg()
+    ident, other = await gateway.made(title="kept"), await gateway.made()
+    key = gateway.naming(str(ident)).key
+    await gateway.stage.store.change(key, lambda was: Change(was.spec, document, secrets=None))
+    assert {job["jobId"] for job in (await gateway.get("/jobs")).json["jobs"]} == {ident, other}
+    assert (await gateway.details(ident))["url"] == URL
+    assert (await gateway.changed(ident, title="mended", folderId=2))["title"] == "mended"
+    assert (await gateway.details(ident))["folderId"] == 2
+
+
+@pytest.mark.parametrize("ident", ["abc", "01", "9999999999", "0"])
+async def test_what_kubectl_has_labelled_with_another_id_is_no_job(ident: str) -> None:
+    gateway = CronJobOrg()
+    first = await gateway.made()
+    spec = await gateway.spec(first)
+    await gateway.stage.store.put(gateway.naming(ident), lambda was: Change(spec))
+    assert [job["jobId"] for job in (await gateway.get("/jobs")).json["jobs"]] == [first]
+    assert (await gateway.get(f"/jobs/{ident}")).status == (200 if ident == "01" else 404)
+    assert await gateway.made() == first + 1
 
 
 @pytest.mark.parametrize(
