@@ -1,11 +1,12 @@
 """What cron-job.org's REST document says, row by row: routes, codes, fields with defaults, what a change leaves."""
 
+import asyncio
 from copy import deepcopy
 from typing import Any
 
 import pytest
 from fakes.cronjob_org import EVERY_MINUTE, HOURLY, URL, CronJobOrg
-from fakes.served import Answer
+from fakes.served import COMMON_PORT, PREFIX, Answer
 
 NEW: dict[str, Any] = {
     "jobId": 1,
@@ -443,3 +444,22 @@ async def test_folders_have_a_life_of_their_own() -> None:
 async def test_the_addresses_of_the_executors_are_those_of_the_configuration() -> None:
     gateway = CronJobOrg(executors=["192.0.2.7"])
     assert (await gateway.get("/executor-nodes.json")).json == {"ipAddresses": ["192.0.2.7"]}
+
+
+async def test_it_is_served_below_a_prefix_as_well() -> None:
+    gateway = CronJobOrg()
+    ident = await gateway.made()
+    answer = await gateway.ask("GET", f"{PREFIX}/jobs/{ident}", port=COMMON_PORT)
+    assert answer.json["jobDetails"]["jobId"] == ident
+    assert (await gateway.ask("GET", f"{PREFIX}/jobs/", port=COMMON_PORT)).status == 404
+
+
+async def test_changes_at_once_are_all_made() -> None:
+    gateway = CronJobOrg()
+    ident = await gateway.made(auth={"enable": True, "user": "u", "password": "p"})
+    changes: list[dict[str, Any]] = [{"title": "t"}, {"folderId": 4}, {"requestTimeout": 9}, {"auth": {"user": "v"}}]
+    answers = await asyncio.gather(*(gateway.patch(f"/jobs/{ident}", {"job": change}) for change in changes))
+    assert [answer.status for answer in answers] == [200] * 4
+    shown = await gateway.details(ident)
+    assert (shown["title"], shown["folderId"], shown["requestTimeout"]) == ("t", 4, 9)
+    assert shown["auth"] == {"enable": True, "user": "v", "password": "p"}
