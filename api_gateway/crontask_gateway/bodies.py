@@ -60,9 +60,18 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Object:
         if isinstance(value, dict) and isinstance(before, dict):
             if inner := difference(before, value):
                 patch[name] = inner
-        elif name not in old or before != value or type(before) is not type(value):
+        elif name not in old or not _same(before, value):
             patch[name] = value
     return patch
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: to Python 1, 1.0 and True are equal, in lists as well."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
+    return type(one) is type(other) and bool(one == other)
 
 
 def execution_body(job: Job, now: datetime, token: str, overrides: Overrides | None) -> Object:

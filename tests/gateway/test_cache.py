@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from fakes.objects import merged
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crontask_core.bonds import owner
@@ -200,6 +200,8 @@ def canonical(value: object) -> str:
 
 
 @given(OBJECTS, OBJECTS)
+@example({"a": [1]}, {"a": [True]})
+@example({"a": [{"b": 1.0}]}, {"a": [{"b": 1}]})
 def test_a_difference_makes_the_one_into_the_other(old: dict[str, Any], new: dict[str, Any]) -> None:
     after = merged(old, difference(old, new))
     assert canonical(after) == canonical(new)
