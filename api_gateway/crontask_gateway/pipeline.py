@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from crontask_core.errors import FieldError
 from crontask_gateway.deps import Deps
 from crontask_gateway.dialects.shape import Check, Dialect, Request, Route
-from crontask_gateway.errors import GatewayError, Invalid, TooMany
+from crontask_gateway.errors import Forbidden, GatewayError, Invalid, TooMany
 from crontask_gateway.http import Facts, Reply
 from crontask_gateway.limits import Gate
 from crontask_gateway.principal import Principal
@@ -109,6 +109,8 @@ async def _auth(mounted: Mounted, course: Course) -> Reply | None:
     if route is not None and route.right is None:
         return None
     course.principal = mounted.dialect.authenticate(course.facts, deps.access, deps.clock.now())
+    if not course.principal.admits(course.facts.peer):
+        raise Forbidden("this key must not be used from this address; add it to the key's addresses")
     if route is not None and route.right is not None:
         course.principal.require(route.right)
     return None

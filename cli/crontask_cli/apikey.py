@@ -20,17 +20,17 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     create = _verb(verbs, "create", "make a key, and show it once")
     create.add_argument("name", metavar="NAME", help="name of the key, and of its Secret")
     create.add_argument("--dialect", required=True, metavar="DIALECT", help="which API it opens, such as cronjob-org")
-    create.add_argument("--owner", default="", metavar="OWNER", help="whose jobs (default: those of no tenant)")
-    create.add_argument(
-        "--address",
-        action="append",
-        default=[],
-        metavar="ADDRESS",
-        help="an address or network that it may be used from",
-    )
-    create.add_argument("--per-day", default="", metavar="N", help="requests in a day, 0 for any number")
-    create.add_argument("--right", action="append", default=[], metavar="RIGHT", help="read, write, run (default: all)")
-    create.add_argument("-q", "--quiet", action="store_true", help="print the key and nothing else")
+    for option, metavar, told in (
+        ("--owner", "OWNER", "whose jobs (default: those of no tenant)"),
+        ("--per-day", "N", "requests in a day, 0 for any number (default: what the dialect says)"),
+    ):
+        create.add_argument(option, type=_filled, metavar=metavar, help=told)
+    for option, metavar, told in (
+        ("--address", "ADDRESS", "an address or network that it may be used from (default: any)"),
+        ("--right", "RIGHT", "read, write, run (default: all)"),
+    ):
+        create.add_argument(option, type=_filled, action="append", default=[], metavar=metavar, help=told)
+    create.add_argument("-q", "--quiet", action="store_true", help="say nothing besides the key")
     _verb(verbs, "list", "show all keys, never a key itself")
     for name, told in (
         ("revoke", "delete a key"),
@@ -38,6 +38,13 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         ("enable", "have a disabled key open again"),
     ):
         _verb(verbs, name, told).add_argument("name", metavar="NAME", help="name of the key")
+
+
+def _filled(text: str) -> str:
+    """An option's value; an empty variable of a shell would take a limit away."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; write a value, or leave it out")
+    return text
 
 
 def _verb(

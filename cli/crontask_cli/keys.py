@@ -1,6 +1,7 @@
 """The verbs of `kubectl crontask apikey` on a cluster. Imported only for one of them: it loads what takes a second."""
 
 import argparse
+import sys
 from base64 import b64encode
 from datetime import datetime, timedelta
 from secrets import token_bytes
@@ -17,15 +18,15 @@ _COLUMNS = ("NAME", "DIALECT", "OWNER", "ADDRESSES", "PER-DAY", "RIGHTS", "ENABL
 
 
 async def create(arguments: argparse.Namespace) -> str:
-    """Makes a key; what is printed holds it, and nothing else ever does. Raises FieldError, CronTaskError."""
+    """Makes a key, which is printed and never told again. Raises FieldError, CronTaskError."""
     key = key_text(token_bytes(KEY_BYTES))
     told = made(
         arguments.name,
         arguments.dialect,
         digest_of(key),
-        owner=arguments.owner,
+        owner=arguments.owner or "",
         addresses=tuple(arguments.address),
-        per_day=arguments.per_day,
+        per_day=arguments.per_day or "",
         rights=tuple(arguments.right),
     )
     async with opened(arguments) as (api, namespace):
@@ -34,9 +35,9 @@ async def create(arguments: argparse.Namespace) -> str:
         except AlreadyExists:
             problem = f"there is a Secret {arguments.name} in namespace {namespace} already"
             raise CronTaskError(f"{problem}; choose another name, or revoke that key") from None
-    if arguments.quiet:
-        return f"{key}\n"
-    return f"{key}\n\nThis is the only time that the key is shown. {namespace}/{arguments.name} holds its hash.\n"
+    if not arguments.quiet:
+        sys.stderr.write(f"This is the only time that the key is shown; {namespace}/{arguments.name} holds its hash.\n")
+    return f"{key}\n"
 
 
 async def listed(arguments: argparse.Namespace) -> str:

@@ -24,8 +24,12 @@ LABEL_API_KEY = f"{GROUP}/api-key"
 """On Secrets that hold one: the dialect that it opens."""
 KEY_BYTES = 32
 RIGHTS = ("read", "write", "run")
+FIELDS = ("hash", "owner", "addresses", "perDay", "rights", "enabled")
+"""Of the Secret's data."""
 MOST_PER_DAY = 10_000_000
 MAX_ADDRESSES = 100
+SHOWN = 43
+"""Characters; a key is longer."""
 _DIALECT = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _OWNER = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -86,6 +90,8 @@ def read_secret(body: Mapping[str, Any]) -> ApiKey:
     if body.get("type") != SECRET_TYPE:
         raise FieldError("type", body.get("type") or "", "is no API key's", f"write {SECRET_TYPE}")
     for name, text in (body.get("data") or {}).items():
+        if name not in FIELDS:  # a limit that is written wrongly would be none
+            raise FieldError(f"data.{_short(name)}", "…", "is no field of a key", f"use some of {', '.join(FIELDS)}")
         try:
             kept[name] = b64decode(text, validate=True).decode().strip()
         except (Error, ValueError):
@@ -115,17 +121,21 @@ def made(
 ) -> ApiKey:
     """A key of texts, as a Secret or a command line holds them. Raises FieldError."""
     if not _DIALECT.fullmatch(dialect):
-        raise FieldError("dialect", dialect, "is no dialect's name", f"label it {LABEL_API_KEY}=cronjob-org")
+        raise FieldError("dialect", _short(dialect), "is no dialect's name", f"label it {LABEL_API_KEY}=cronjob-org")
     if not _HASH.fullmatch(digest):
         raise FieldError("hash", "…", "is no SHA-256", "write 64 hexadecimal digits: printf %s KEY | sha256sum")
     if owner and (len(owner) > MAX_LABEL or not _OWNER.fullmatch(owner)):
-        raise FieldError("owner", owner, "cannot be a label", f"use up to {MAX_LABEL} letters, digits, -, _ and .")
+        raise FieldError(
+            "owner", _short(owner), "cannot be a label", f"use up to {MAX_LABEL} letters, digits, -, _ and ."
+        )
     if per_day and (not _DIGITS.fullmatch(per_day) or int(per_day) > MOST_PER_DAY):
-        raise FieldError("perDay", per_day, "is no number of requests", f"write 0 to {MOST_PER_DAY}, or leave it out")
+        raise FieldError(
+            "perDay", _short(per_day), "is no number of requests", f"write 0 to {MOST_PER_DAY}, or leave it out"
+        )
     if wrong := next((right for right in rights if right not in RIGHTS), None):
-        raise FieldError("rights", wrong, "is no right", f"use some of {', '.join(RIGHTS)}")
+        raise FieldError("rights", _short(wrong), "is no right", f"use some of {', '.join(RIGHTS)}")
     if enabled not in ("true", "false"):
-        raise FieldError("enabled", enabled, "is neither true nor false", "write one of these")
+        raise FieldError("enabled", _short(enabled), "is neither true nor false", "write one of these")
     return ApiKey(
         name,
         dialect,
@@ -146,7 +156,12 @@ def _networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
     except ValueError:
         wrong = next(text for text in texts if not _is_network(text))
         remedy = "write an address such as 192.0.2.7, or a network such as 192.0.2.0/24"
-        raise FieldError("addresses", wrong, "is no address", remedy) from None
+        raise FieldError("addresses", _short(wrong), "is no address", remedy) from None
+
+
+def _short(text: str) -> str:
+    """A wrong value as it may be shown; a long one may be a key in the wrong place."""
+    return text if len(text) < SHOWN else "…"
 
 
 def _is_network(text: str) -> bool:

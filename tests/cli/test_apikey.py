@@ -26,10 +26,10 @@ def apikey(program: Run, kubeconfig: str) -> Ask:
 
 def test_a_key_is_shown_once_and_kept_as_a_hash(apikey: Ask, cluster: FakeApiServer) -> None:
     code, out, err = apikey("create", "ci", "--dialect", "cronjob-org")
-    assert (code, err) == (0, "")
-    key = out.splitlines()[0]
+    assert code == 0
+    key = out.removesuffix("\n")
     assert re.fullmatch(r"[A-Za-z0-9+/]{43}=", key)
-    assert "only time" in out
+    assert "only time" in err
     secret = cluster.object(SECRETS, "ci", NAMESPACE)
     assert key not in str(secret)
     assert read_secret(secret).digest == digest_of(key)
@@ -123,6 +123,10 @@ def test_what_is_there_is_not_overwritten_and_no_other_secret_is_touched(apikey:
         (("--dialect", "dkron", "--address", "nowhere"), 'addresses: "nowhere" is no address'),
         (("--dialect", "dkron", "--per-day", "x"), 'perDay: "x" is no number of requests'),
         (("--dialect", "dkron", "--right", "own"), 'rights: "own" is no right'),
+        (("--dialect", "dkron", "--owner", ""), "argument --owner: is empty"),
+        (("--dialect", "dkron", "--per-day", ""), "argument --per-day: is empty"),
+        (("--dialect", "dkron", "--address", ""), "argument --address: is empty"),
+        (("--dialect", "dkron", "--owner", "k" * 70), 'owner: "…" cannot be a label'),
     ],
 )
 def test_wrong_use_is_told_before_anything_is_made(

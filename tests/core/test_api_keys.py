@@ -66,6 +66,8 @@ def test_what_stands_in_it_is_read_with_blanks_around() -> None:
         ({"perDay": "10000001"}, "is no number of requests"),
         ({"perDay": "٣"}, "is no number of requests"),
         ({"rights": "read,own"}, 'rights: "own" is no right; use some of read, write, run'),
+        ({"adresses": "192.0.2.7"}, 'data.adresses: "…" is no field of a key; use some of hash, owner, addresses'),
+        ({"enabled": "k" * 44}, 'enabled: "…" is neither'),
         ({"enabled": "yes"}, 'enabled: "yes" is neither true nor false'),
     ],
 )

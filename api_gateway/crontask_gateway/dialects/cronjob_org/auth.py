@@ -1,8 +1,8 @@
-"""Who is asking: an API key as bearer, from an address that the key may be used from."""
+"""Who is asking: an API key as bearer."""
 
 from datetime import datetime
 
-from crontask_gateway.errors import Forbidden, Unauthorised
+from crontask_gateway.errors import Unauthorised
 from crontask_gateway.http import Facts
 from crontask_gateway.principal import Access, Principal
 
@@ -10,7 +10,7 @@ _SCHEME = "bearer "
 
 
 def check(facts: Facts, access: Access, now: datetime) -> Principal:
-    """The principal. Raises Unauthorised for no key or an unknown one, and Forbidden for a strange address."""
+    """The principal. Raises Unauthorised for no key or an unknown one."""
     told = facts.headers.get("authorization", "")
     if not told and access.open:
         return access.everybody()
@@ -19,6 +19,4 @@ def check(facts: Facts, access: Access, now: datetime) -> Principal:
     principal = access.find(told[len(_SCHEME) :].strip().encode("latin-1", "replace"))
     if principal is None:
         raise Unauthorised("the API key is not known, or is disabled")
-    if not principal.admits(facts.peer):
-        raise Forbidden("the API key must not be used from this address; add it to the key's addresses")
     return principal

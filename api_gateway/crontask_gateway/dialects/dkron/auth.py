@@ -23,7 +23,7 @@ def check(facts: Facts, access: Access, now: datetime) -> Principal:
         raise Unauthorised("send a token as Authorization: Bearer, as X-Dkron-Token, or as the password of HTTP Basic")
     principal = access.find(token)
     if principal is None:
-        if access.open and not access.credentials:
+        if access.open and not access.credentials and access.keys is None:
             return access.everybody()  # no token is known here, so none is wrong: a proxy's Basic passes through
         raise Unauthorised("the token is not known")
     return principal
